@@ -1,0 +1,142 @@
+"""From the checked model to the domain's Spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bluegreen.config.kinds import Entries, Kinds, entry_lists, kind_of
+from bluegreen.config.model import Configuration, DeadlinesSection, HookEntry, Route, Rule, TestRoute
+from bluegreen.config.problems import Path, Problem
+from bluegreen.config.source import Node, find
+from bluegreen.domain.spec import (
+    AlreadyFiring,
+    Consequence,
+    Deadlines,
+    GateSpec,
+    HealthSpec,
+    HookPoint,
+    HookSpec,
+    RouteSpec,
+    SlotSpec,
+    Spec,
+)
+
+
+def to_spec(model: Configuration, written: object, kinds: Kinds) -> Spec:
+    """``written`` is the file's content with ``${VAR}`` as it stands: hooks and gates keep it."""
+    first, second = (SlotSpec(slot.target_group, slot.service) for slot in model.slots)
+    return Spec(
+        service=model.service,
+        cluster=model.cluster,
+        slots=(first, second),
+        production=tuple(_route(route) for route in model.production),
+        test=_route(model.test) if model.test else None,
+        test_base_url=_base_url(model.test),
+        test_header=_test_header(model.test),
+        region=model.region,
+        shift=model.shift.schedule(),
+        bake=model.bake.time,
+        health=HealthSpec(model.health.percent, model.health.settle),
+        settle=model.settle,
+        hooks=tuple(_hooks(model, written, kinds)),
+        gates=tuple(_gates(model, written, kinds)),
+        gate_interval=model.gate_interval,
+        deadlines=_deadlines(model.deadlines),
+    )
+
+
+def route_problems(model: Configuration, root: Node) -> Iterator[Problem]:
+    """What two keys that are right by themselves get wrong together."""
+    test = model.test
+    if test is None:
+        return
+    place = find(root, ("test",))[0].place
+    if _route(test) in [_route(route) for route in model.production]:
+        text = "is also a production route: tests there would carry users' traffic; give it a port or a rule of its own"
+        yield Problem(("test",), text, place)
+    rule_header = test.rule.header if test.rule else None
+    if rule_header is not None and _test_header(test) is None:
+        text = "needs header: {name: ..., value: ...}, what a request must carry to match the rule's header condition"
+        yield Problem(("test",), text, place)
+
+
+# Private
+
+
+def _route(route: Route) -> RouteSpec:
+    return RouteSpec(route.load_balancer, route.port, route.arn, _rule(route.rule) if route.rule else None)
+
+
+def _rule(rule: Rule) -> dict[str, object]:
+    return rule.model_dump(exclude_none=True)
+
+
+def _base_url(test: TestRoute | None) -> str | None:
+    return test.base_url.rstrip("/") if test and test.base_url else None
+
+
+def _test_header(test: TestRoute | None) -> str | None:
+    if test is None:
+        return None
+    if test.header is not None:
+        return f"{test.header.name}: {test.header.value}"
+    condition = test.rule.header if test.rule else None
+    if condition is None or len(condition.values) != 1 or set(condition.values[0]) & {"*", "?"}:
+        return None
+    return f"{condition.name}: {condition.values[0]}"
+
+
+def _deadlines(section: DeadlinesSection) -> Deadlines:
+    return Deadlines(**(section.model_dump() | {"on_hold": Consequence(section.on_hold)}))
+
+
+def _hooks(model: Configuration, written: object, kinds: Kinds) -> Iterator[HookSpec]:
+    for entries in entry_lists(kinds):
+        if entries.path[0] != "hooks":
+            continue
+        point = HookPoint(str(entries.path[1]))
+        listed: list[HookEntry] = getattr(model.hooks, point.value)
+        for entry, name, kind, settings in _entries(entries, listed, written, kinds):
+            yield HookSpec(
+                point=point,
+                name=name,
+                kind=kind,
+                settings=settings,
+                timeout=entry.timeout,
+                retries=entry.retries,
+                backoff=entry.backoff,
+                unavailable=Consequence(entry.unavailable),
+            )
+
+
+def _gates(model: Configuration, written: object, kinds: Kinds) -> Iterator[GateSpec]:
+    gates = entry_lists(kinds)[-1]
+    for entry, name, kind, settings in _entries(gates, model.gates, written, kinds):
+        yield GateSpec(name, kind, settings, AlreadyFiring(entry.already_firing))
+
+
+def _entries(
+    entries: Entries, listed: list[Any], written: object, kinds: Kinds
+) -> Iterator[tuple[Any, str, str, dict[str, object]]]:
+    taken = {entry.name for entry in listed if entry.name}
+    for entry, raw in zip(listed, _written_list(written, entries.path), strict=True):
+        kind = kind_of(raw, entries)
+        name = entry.name or _free_name(kind, taken)
+        taken.add(name)
+        yield entry, name, kind, dict(kinds.long_form(kind, raw[kind]))
+
+
+def _free_name(kind: str, taken: set[str]) -> str:
+    number, name = 1, kind
+    while name in taken:
+        number += 1
+        name = f"{kind}-{number}"
+    return name
+
+
+def _written_list(written: object, path: Path) -> list[Any]:
+    value: Any = written
+    for part in path:
+        value = (value or {}).get(part)
+    return value or []

@@ -1,0 +1,127 @@
+"""Hooks and gates: which key is the kind, and whether its settings are right. The kinds themselves are handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, ValidationError
+
+from bluegreen.config.explain import explain, key_place
+from bluegreen.config.model import GateEntry, HookEntry
+from bluegreen.config.problems import Path, Problem, nearest
+from bluegreen.config.source import Items, Node, find
+from bluegreen.domain.spec import HookPoint
+
+LongForm = Callable[[str, object], Mapping[str, object]]
+"""(kind, what stands behind it) → its settings; raises TypeError where that is neither a mapping nor a short form."""
+
+
+def only_mappings(kind: str, written: object) -> Mapping[str, object]:
+    if not isinstance(written, Mapping):
+        raise TypeError(f"{kind} takes its settings as keys and values")
+    return written
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """What kinds there are, each with the model of its settings, None where nothing is known of them."""
+
+    hooks: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
+    gates: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
+    long_form: LongForm = only_mappings
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """One list of hooks or gates: where it stands, the kinds it may have and the keys beside the kind."""
+
+    path: Path
+    word: str
+    models: Mapping[str, type[BaseModel] | None]
+    common: frozenset[str]
+
+
+def entry_lists(kinds: Kinds) -> tuple[Entries, ...]:
+    hook_keys, gate_keys = frozenset(HookEntry.model_fields), frozenset(GateEntry.model_fields)
+    hooks = tuple(Entries(("hooks", point.value), "hook", kinds.hooks, hook_keys) for point in HookPoint)
+    return (*hooks, Entries(("gates",), "gate", kinds.gates, gate_keys))
+
+
+def kind_of(entry: Mapping[str, object], entries: Entries) -> str:
+    """The kind of an entry that was checked."""
+    return next(key for key in entry if key not in entries.common)
+
+
+def check_entries(entries: Entries, root: Node, data: object, kinds: Kinds) -> Iterator[Problem]:
+    """Problems of every entry of one list; ``data`` is the file's content with its variables filled in."""
+    node, reached = find(root, entries.path)
+    if reached != entries.path or not isinstance(node, Items):
+        return
+    for index, item in enumerate(_at(data, entries.path)):
+        path = (*entries.path, index)
+        if isinstance(item, dict):
+            yield from _check_entry(entries, root, path, item, kinds)
+    yield from _repeated_names(entries, root, _at(data, entries.path))
+
+
+# Private
+
+
+def _check_entry(
+    entries: Entries, root: Node, path: Path, item: Mapping[str, object], kinds: Kinds
+) -> Iterator[Problem]:
+    others = [key for key in item if key not in entries.common]
+    known = [key for key in others if key in entries.models]
+    place = find(root, path)[0].place
+    if not others:
+        yield Problem(path, f"names no kind of {entries.word}; one key must be {_any_of(entries.models)}", place)
+    elif len(known) > 1:
+        yield Problem(path, f"has two kinds, {' and '.join(known)}; make it two {entries.word}s", place)
+    for key in others:
+        if key not in known:
+            names = entries.common if known else {*entries.common, *entries.models}
+            text = f"is no kind or key of a {entries.word}; {nearest(key, names)}"
+            yield Problem((*path, key), text, key_place(root, (*path, key)))
+    for key in known:
+        yield from _check_settings(entries, root, (*path, key), key, item[key], kinds)
+
+
+def _check_settings(
+    entries: Entries, root: Node, path: Path, kind: str, value: object, kinds: Kinds
+) -> Iterator[Problem]:
+    model = entries.models[kind]
+    try:
+        settings = kinds.long_form(kind, value)
+    except TypeError as error:
+        yield Problem(path, str(error), find(root, path)[0].place)
+        return
+    if model is None:
+        return
+    try:
+        model.model_validate(settings)
+    except ValidationError as error:
+        yield from explain(error, model, root, path)
+
+
+def _repeated_names(entries: Entries, root: Node, items: list[object]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        name = item.get("name") if isinstance(item, dict) else None
+        if isinstance(name, str) and name in seen:
+            path = (*entries.path, index, "name")
+            yield Problem(
+                path, f"is the name of another {entries.word} here; give it its own", find(root, path)[0].place
+            )
+        elif isinstance(name, str):
+            seen.add(name)
+
+
+def _at(data: object, path: Path) -> list[object]:
+    for part in path:
+        data = data.get(str(part)) if isinstance(data, dict) else None
+    return data if isinstance(data, list) else []
+
+
+def _any_of(names: Mapping[str, object]) -> str:
+    return ", ".join(sorted(names)) or "a kind"

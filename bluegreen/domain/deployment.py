@@ -1,0 +1,238 @@
+"""The record of one deployment: all that another machine needs to finish it or to roll it back.
+
+Frozen: a step answers a changed copy. Times are epoch seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bluegreen.domain.health import GroupSettings, ScalableTarget
+from bluegreen.domain.release import Release, ReleaseRequest
+from bluegreen.domain.spec import HookPoint, Spec
+from bluegreen.domain.split import Split
+
+SCHEMA = 1
+
+
+class Phase(StrEnum):
+    PENDING = "pending"
+    LAUNCH = "launch"
+    TEST = "test"
+    SHIFT = "shift"
+    BAKE = "bake"
+    TEARDOWN = "teardown"
+    SUCCEEDED = "succeeded"
+    ROLLBACK = "rollback"
+    ROLLED_BACK = "rolled_back"
+
+    @property
+    def final(self) -> bool:
+        return self in (Phase.SUCCEEDED, Phase.ROLLED_BACK)
+
+
+class HookStatus(StrEnum):
+    RUNNING = "running"
+    PASSED = "passed"
+    FAILED = "failed"
+    UNAVAILABLE = "unavailable"
+
+
+class HoldKind(StrEnum):
+    DRIFT = "drift"
+    PAUSE = "pause"
+    UNAVAILABLE = "unavailable"
+    DEADLINE = "deadline"
+    PERMISSION = "permission"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A slot as resolved on AWS."""
+
+    name: str
+    target_group_arn: str
+    service: str
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A split this deployment wrote, or was about to: ``confirmed`` once it was read back."""
+
+    split: Split
+    at: float
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route resolved to the ARN that is written. ``kind`` is ``listener`` or ``rule``.
+
+    ``before`` is the action list as it stood when the deployment began (JSON), ``shape`` its digest without weights.
+    ``written`` is this deployment's last write, ``previous`` the one before it: a crash in between leaves either.
+    """
+
+    name: str
+    arn: str
+    kind: str
+    load_balancer: str = ""
+    url: str | None = None
+    before: str = ""
+    shape: str = ""
+    original: Split | None = None
+    written: Written | None = None
+    previous: Split | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HookRun:
+    """``step`` is the shift step the run belongs to (after_step), else 0. ``handle`` finds a running hook again."""
+
+    point: HookPoint
+    step: int
+    name: str
+    kind: str
+    status: HookStatus
+    started_at: float
+    ended_at: float | None = None
+    attempts: int = 1
+    detail: str = ""
+    output: tuple[str, ...] = ()
+    handle: str | None = None
+    retry_at: float | None = None
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    kind: HoldKind
+    reason: str
+    since: float
+    way_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the deployment waits for now. ``until`` is None when an observation, not a time, ends it."""
+
+    reason: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpan:
+    phase: Phase
+    began_at: float
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackFacts:
+    """``blue_at``: every production route was read back as all blue. ``safe_at``: and no older write can follow.
+
+    ``other_token`` is the lease that was pre-empted, 0 if none was alive; ``other_until`` bounds its last write.
+    ``late_until`` bounds the writes that no driver's word can call back. Both are times of AWS's clocks.
+    ``in_flight``: when it began, the record announced a write that could take traffic or tasks from blue.
+    """
+
+    reason: str
+    by: str
+    requested_at: float
+    from_phase: Phase
+    forced: bool = False
+    other_token: int = 0
+    other_until: float = 0.0
+    blue_at: float | None = None
+    safe_at: float | None = None
+    settled_at: float | None = None
+    late_until: float = 0.0
+    in_flight: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingFacts:
+    """``targets`` as the deployment found them; ``known`` is False where they could not be read.
+
+    ``during``: what they are set to meanwhile, kept before the first write: from then on whoever finishes the
+    deployment must restore them. ``handed_over``: what the live slot gets in the end, kept before that is written.
+    ``restored`` names the phase (teardown or rollback) for which everything is in its place again.
+    """
+
+    targets: tuple[ScalableTarget, ...] = ()
+    known: bool = True
+    during: tuple[ScalableTarget, ...] = ()
+    handed_over: ScalableTarget | None = None
+    restored: Phase | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """``version`` counts saves: the store refuses a save over a version it does not expect.
+
+    ``step`` is the index into ``spec.shift`` of the step now in force (-1 before the first).
+    ``blue_count`` is the desired count of blue when last read: what green must have, and ``green_count`` is the size
+    at which green was last seen healthy (0: not yet). ``blue_kept`` is what blue may not fall below, where that is
+    another number than ``blue_count`` (a person accepted it).
+    ``retiring``: blue may be scaled in by this deployment from now on.
+    ``groups`` are both target groups as the deployment found them, ``not_reverted`` what a rollback leaves changed.
+    ``condemns``: this deployment replaces a bad release, which goes into quarantine for this reason at its success.
+    ``fingerprint`` recognises the release in the quarantine. ``request`` never holds a task definition, which may hold
+    secrets: it is registered before the record begins, and ``release`` names the revision.
+    ``ignored_gates`` fired before anything was changed and count again once they were quiet.
+    ``blind_gates`` pairs a gate with since when it cannot be read.
+    ``driver`` is the token of the last driver that took it up and knew what the one before had left behind.
+    ``late_until`` is when, on AWS's clocks, the last write is dead of a driver that vanished or got no answer.
+    """
+
+    id: str
+    service: str
+    phase: Phase
+    spec: Spec
+    request: ReleaseRequest
+    blue: Slot
+    green: Slot
+    routes: tuple[Route, ...]
+    previous: Release
+    started_at: float
+    started_by: str
+    schema: int = SCHEMA
+    version: int = 0
+    test_route: Route | None = None
+    release: Release | None = None
+    blue_count: int = 0
+    green_count: int = 0
+    blue_kept: int | None = None
+    scaling: ScalingFacts = ScalingFacts()
+    groups: tuple[GroupSettings, ...] = ()
+    not_reverted: tuple[str, ...] = ()
+    launched: bool = False
+    healthy_since: float | None = None
+    unhealthy_since: float | None = None
+    retiring: bool = False
+    retired_at: float | None = None
+    step: int = -1
+    step_until: float | None = None
+    bake_until: float | None = None
+    ignored_gates: tuple[str, ...] = ()
+    blind_gates: tuple[tuple[str, float], ...] = ()
+    paused: bool = False
+    promoted: bool = False
+    force: bool = False
+    fingerprint: str | None = None
+    condemns: str | None = None
+    hooks: tuple[HookRun, ...] = ()
+    waiting: Waiting | None = None
+    hold: Hold | None = None
+    deadline: float | None = None
+    spans: tuple[PhaseSpan, ...] = ()
+    rollback: RollbackFacts | None = None
+    driver: int = 0
+    late_until: float = 0.0
+    ended_at: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.phase.final
