@@ -1,0 +1,109 @@
+"""What a person asks of a running deployment from elsewhere: read at every tick, obeyed once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from bluegreen.domain.deployment import HoldKind, Phase, Route, Written
+from bluegreen.domain.events import Kind
+from bluegreen.domain.service import Control, ControlRequest
+from bluegreen.lifecycle import drift, routing
+from bluegreen.lifecycle.work import Work
+
+
+def obey(work: Work) -> None:
+    request = work.state.control
+    if request is None:
+        return
+    if work.deployment.phase is not Phase.ROLLBACK:
+        _apply(work, request)
+    elif request.control in _GO_ON:
+        _resume(work, request)
+    work.world.store.clear_request(work.lease, seen=request)
+
+
+# Private
+
+_GO_ON = (Control.RESUME, Control.ACCEPT_LIVE, Control.REASSERT)
+"""A rollback that holds, because AWS refused one of its calls, goes on with any of them."""
+
+
+def _apply(work: Work, request: ControlRequest) -> None:
+    match request.control:
+        case Control.PAUSE:
+            why = f": {request.reason}" if request.reason else ""
+            work.record(work.event(Kind.PAUSED, f"paused by {request.by}{why}"), paused=True)
+        case Control.RESUME:
+            _resume(work, request)
+        case Control.PROMOTE:
+            work.record(
+                work.event(Kind.PROMOTED, f"promoted by {request.by}: the remaining waits are skipped"),
+                promoted=True,
+                paused=False,
+                hold=_unless_paused(work),
+            )
+        case Control.ACCEPT_LIVE:
+            _accept_live(work, request)
+        case Control.REASSERT:
+            _reassert(work, request)
+        case _:
+            assert_never(request.control)
+
+
+def _resume(work: Work, request: ControlRequest) -> None:
+    if work.deployment.paused or work.deployment.hold:
+        work.record(work.event(Kind.RESUMED, f"resumed by {request.by}"), paused=False, hold=None)
+
+
+def _unless_paused(work: Work) -> object:
+    hold = work.deployment.hold
+    return None if hold and hold.kind is HoldKind.PAUSE else hold
+
+
+def _accept_live(work: Work, request: ControlRequest) -> None:
+    """The live weights, counts and blue's release become ours; the next step is written over them."""
+    green, blue = drift.look(work)
+    if refused := drift.unacceptable(work, green):
+        work.publish(work.event(Kind.WARNING, f"the live state is not accepted: {refused}"))
+        return
+    routes = tuple(_adopt(work, route) for route in work.deployment.routes)
+    work.record(
+        work.event(Kind.RESUMED, f"resumed by {request.by}: the live state is accepted"),
+        routes=routes,
+        hold=None,
+        **drift.accepted(work, green, blue),
+    )
+
+
+def _adopt(work: Work, route: Route) -> Route:
+    live = routing.observe(work, route)
+    return replace(
+        route, shape=live.shape, written=Written(live.split, work.now(), confirmed=True), previous=live.split
+    )
+
+
+def _reassert(work: Work, request: ControlRequest) -> None:
+    drift.reassert(work, *drift.look(work))
+    d = work.deployment
+    written = [(route, route.written.split) for route in d.routes if route.written]
+    _announce_again(work)
+    for route, split in written:
+        routing.write(work, route, split)
+    routes = tuple(_adopt(work, route) for route in d.routes)
+    work.record(
+        work.event(Kind.RESUMED, f"resumed by {request.by}: what this deployment set is set again"),
+        routes=routes,
+        hold=None,
+    )
+
+
+def _announce_again(work: Work) -> None:
+    """No split is written that the record does not announce: a rollback trusts it."""
+    now = work.now()
+    work.record(
+        routes=tuple(
+            replace(route, written=Written(route.written.split, now)) if route.written else route
+            for route in work.deployment.routes
+        )
+    )

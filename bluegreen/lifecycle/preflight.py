@@ -1,0 +1,337 @@
+"""What a deploy would refuse, found before anything is changed. ``Survey`` only reads; ``judge`` only thinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from bluegreen.domain.deployment import Route, Slot
+from bluegreen.domain.health import GroupSettings, LiveRoute, ScalableTarget, SlotHealth
+from bluegreen.domain.release import KnownGood, Release, ReleaseRequest
+from bluegreen.domain.service import ServiceState
+from bluegreen.domain.spec import AlreadyFiring, GateSpec, RouteSpec, Spec
+from bluegreen.errors import AccessDeniedError, BluegreenError
+from bluegreen.hooks.base import Reading
+from bluegreen.lifecycle import scaling
+from bluegreen.lifecycle.reverting import changed_since
+from bluegreen.lifecycle.watching import required
+from bluegreen.lifecycle.work import World
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """``severity``: ``refuse``, ``force`` (refused unless forced) or ``warn``. ``where`` names the resource."""
+
+    severity: str
+    where: str
+    message: str
+    fix: str
+
+
+@dataclass(slots=True)
+class Found:
+    """The live world as surveyed. ``live`` is keyed by route name, ``health`` and ``current`` by slot name,
+    ``gates`` by gate name. ``scaling`` is None where it could not be read. ``returning`` is the request's ledger entry,
+    where it asks for a release that was known good. ``errors`` are the reads that failed, with the resource each was
+    about; ``denied`` are those a deployment can do without, with what it then lacks."""
+
+    spec: Spec
+    state: ServiceState
+    slots: tuple[Slot, Slot] | None = None
+    routes: list[Route] = field(default_factory=list)
+    test_route: Route | None = None
+    live: dict[str, LiveRoute] = field(default_factory=dict)
+    health: dict[str, SlotHealth] = field(default_factory=dict)
+    current: dict[str, Release] = field(default_factory=dict)
+    gates: dict[str, Reading] = field(default_factory=dict)
+    fingerprint: str | None = None
+    scaling: tuple[ScalableTarget, ...] | None = ()
+    groups: tuple[GroupSettings, ...] = ()
+    returning: KnownGood | None = None
+    errors: list[tuple[str, BluegreenError]] = field(default_factory=list)
+    denied: list[tuple[str, BluegreenError, str]] = field(default_factory=list)
+
+    @property
+    def roles(self) -> tuple[Slot, Slot] | None:
+        """(blue, green), when all production routes send everything to the same slot."""
+        if self.slots is None or not self.routes or any(route.name not in self.live for route in self.routes):
+            return None
+        first, second = self.slots
+        splits = [self.live[route.name].split for route in self.routes]
+        if all(split.blue and not split.green for split in splits):
+            return first, second
+        if all(split.green and not split.blue for split in splits):
+            return second, first
+        return None
+
+    @property
+    def firing(self) -> tuple[str, ...]:
+        return tuple(name for name, reading in self.gates.items() if reading.state == "firing")
+
+
+def survey(world: World, spec: Spec, request: ReleaseRequest | None) -> Found:
+    """Read everything. A read that fails becomes one of ``errors``, so that all problems are told at once."""
+    return _Survey(world, Found(spec, world.store.service(spec.service))).run(request)
+
+
+def judge(found: Found) -> tuple[Problem, ...]:
+    """Every problem; a deploy starts when none is left that refuses."""
+    checks = (
+        _errors,
+        _denied,
+        _active,
+        _foreign,
+        _roles,
+        _health,
+        _scaling,
+        _groups,
+        _sticky,
+        _quarantine,
+        _gates,
+    )
+    return tuple(problem for check in checks for problem in check(found))
+
+
+# Private
+
+
+class _Survey:
+    def __init__(self, world: World, found: Found) -> None:
+        self._world = world
+        self._found = found
+        self._order: dict[str, int] = {}
+
+    def run(self, request: ReleaseRequest | None) -> Found:
+        found, spec = self._found, self._found.spec
+        found.slots = self._try("slots", lambda: self._world.compute.resolve(spec))
+        if found.slots is None:
+            return found
+        slots = found.slots
+        self._world.together(
+            [
+                *(partial(self._route, index, route, slots) for index, route in enumerate(spec.production)),
+                partial(self._test_route, slots),
+                *(partial(self._slot, slot) for slot in slots),
+                partial(self._surroundings, slots),
+                self._hooks,
+                *(partial(self._gate, gate) for gate in spec.gates),
+            ]
+        )
+        found.routes.sort(key=lambda route: self._order[route.name])
+        found.errors.sort(key=lambda error: error[0])
+        found.returning = _returning(found.state, request)
+        roles = found.roles
+        if request is not None and roles is not None and roles[0].name in found.current:
+            blue = found.current[roles[0].name]
+            found.fingerprint = self._try("release", lambda: self._world.compute.fingerprint(request, blue))
+        return found
+
+    def _route(self, index: int, spec: RouteSpec, slots: tuple[Slot, Slot]) -> None:
+        router, found = self._world.router, self._found
+        route = self._try(f"production[{index}]", lambda: router.resolve(spec, slots))
+        if route is None:
+            return
+        self._order[route.name] = index
+        found.routes.append(route)
+        live = self._try(route.name, lambda: router.read(route, *slots))
+        if live is not None:
+            found.live[route.name] = live
+
+    def _test_route(self, slots: tuple[Slot, Slot]) -> None:
+        test = self._found.spec.test
+        if test is not None:
+            self._found.test_route = self._try("test", lambda: self._world.router.resolve(test, slots))
+
+    def _slot(self, slot: Slot) -> None:
+        compute = self._world.compute
+        health = self._try(f"slot {slot.name}", lambda: compute.health(slot))
+        if health is not None:
+            self._found.health[slot.name] = health
+        current = self._try(f"slot {slot.name}", lambda: compute.current(slot))
+        if current is not None:
+            self._found.current[slot.name] = current
+
+    def _surroundings(self, slots: tuple[Slot, Slot]) -> None:
+        found, world = self._found, self._world
+        found.scaling = self._spare(
+            "autoscaling",
+            lambda: world.scaling.read(slots),
+            "nothing is suspended: where scaling policies exist, they may scale blue or green in during the deployment",
+        )
+        groups = self._spare(
+            "target groups", lambda: world.router.settings(slots), "a rollback cannot tell whether they were changed"
+        )
+        found.groups = groups or ()
+
+    def _spare(self, where: str, read: Callable[[], T], without: str) -> T | None:
+        """A read that a deployment can do without when it is not allowed."""
+        try:
+            return read()
+        except AccessDeniedError as error:
+            self._found.denied.append((where, error, without))
+        except BluegreenError as error:
+            self._found.errors.append((where, error))
+        return None
+
+    def _hooks(self) -> None:
+        for hook in self._found.spec.hooks:
+            self._try(f"hooks.{hook.point.value}: {hook.name}", partial(self._world.hook, hook))
+
+    def _gate(self, gate: GateSpec) -> None:
+        reading = self._try(f"gate {gate.name}", lambda: self._world.gate(gate).check())
+        if reading is not None:
+            self._found.gates[gate.name] = reading
+
+    def _try(self, where: str, read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except BluegreenError as error:
+            self._found.errors.append((where, error))
+            return None
+
+
+def _returning(state: ServiceState, request: ReleaseRequest | None) -> KnownGood | None:
+    wanted = request.task_definition if request else None
+    return next((e for e in state.known_good if wanted in (e.release.id, e.release.task_definition)), None)
+
+
+def _errors(found: Found) -> Iterator[Problem]:
+    for where, error in found.errors:
+        yield Problem("refuse", where, error.message, error.hint or "mend it, then run bluegreen verify")
+
+
+def _denied(found: Found) -> Iterator[Problem]:
+    for where, error, without in found.denied:
+        yield Problem("warn", where, f"{error.message}: {without}", error.hint or "grant it")
+
+
+def _active(found: Found) -> Iterator[Problem]:
+    service = found.spec.service
+    if found.state.active:
+        holder = found.state.lease
+        who = f", last driven by {holder.owner}" if holder else ""
+        yield Problem(
+            "refuse",
+            f"service {service}",
+            f"deployment {found.state.active} is unfinished{who}",
+            f"bluegreen status {service}; finish it with bluegreen resume {service}, or bluegreen rollback {service}",
+        )
+
+
+def _foreign(found: Found) -> Iterator[Problem]:
+    for name, live in found.live.items():
+        if live.others:
+            yield Problem(
+                "refuse",
+                name,
+                f"the forward also has {', '.join(live.others)}, which is neither slot's target group",
+                "take it out of the forward: a write would have to guess its weight",
+            )
+
+
+def _roles(found: Found) -> Iterator[Problem]:
+    if found.slots is None or not found.live or found.roles is not None:
+        return
+    first, second = found.slots
+    for name, live in found.live.items():
+        total = live.split.blue + live.split.green
+        shares = f"{first.name} {live.split.blue} / {second.name} {live.split.green}" if total else "no weight at all"
+        yield Problem(
+            "refuse",
+            name,
+            f"which slot is live cannot be told from the live weights: {shares}",
+            "every production route must send everything to one and the same slot: set the weights, or finish the "
+            "deployment that left them so (bluegreen status)",
+        )
+
+
+def _health(found: Found) -> Iterator[Problem]:
+    roles = found.roles
+    if roles is None:
+        return
+    blue, green = (found.health.get(slot.name) for slot in roles)
+    if blue is not None:
+        need = required(found.spec.health, blue.desired)
+        if blue.healthy < need:
+            yield Problem(
+                "force",
+                f"slot {roles[0].name}",
+                f"blue has {blue.healthy} of {need} required healthy targets: there would be nothing to roll back to",
+                "mend blue first, or deploy with --force",
+            )
+    if green is not None and green.desired > 0:
+        yield Problem(
+            "warn",
+            f"slot {roles[1].name}",
+            f"the idle slot runs {green.desired} tasks of {green.release}; they are replaced",
+            "nothing, if nobody needs them",
+        )
+
+
+def _scaling(found: Found) -> Iterator[Problem]:
+    roles = found.roles
+    if roles is None or not found.scaling or roles[0].name not in found.health:
+        return
+    for where, message, fix in scaling.warnings(*roles, found.scaling, found.health[roles[0].name].desired):
+        yield Problem("warn", where, message, fix)
+
+
+def _groups(found: Found) -> Iterator[Problem]:
+    """A release that comes back may have been good with another health check."""
+    roles, entry = found.roles, found.returning
+    group = next((group for group in found.groups if roles and group.slot == roles[1].name), None)
+    if entry is None or group is None:
+        return
+    changed = changed_since(entry, group)
+    if changed:
+        message = f"{entry.release.id} was known good with other settings: {changed}"
+        yield Problem("warn", f"target group {group.slot}", message, "take it back first, if the release needs it")
+
+
+def _sticky(found: Found) -> Iterator[Problem]:
+    for name, live in found.live.items():
+        if live.sticky:
+            yield Problem(
+                "warn",
+                name,
+                f"target-group stickiness is on ({live.sticky} s): users who met green may stay there after a "
+                "rollback, and a canary's share follows new sessions, not requests",
+                "turn it off for the deployment where you can",
+            )
+
+
+def _quarantine(found: Found) -> Iterator[Problem]:
+    for entry in found.state.quarantine:
+        if found.fingerprint is not None and entry.fingerprint == found.fingerprint:
+            yield Problem(
+                "force",
+                f"release {entry.release.id}",
+                f"it was rolled back by deployment {entry.deployment}: {entry.reason}",
+                "deploy another release, or this one again with --force",
+            )
+            return
+
+
+def _gates(found: Found) -> Iterator[Problem]:
+    for gate in found.spec.gates:
+        if gate.name not in found.firing:
+            continue
+        detail = found.gates[gate.name].detail
+        if gate.already_firing is AlreadyFiring.REFUSE:
+            yield Problem(
+                "refuse",
+                f"gate {gate.name}",
+                f"it fires before anything was changed: {detail}",
+                "wait until it is quiet, or set already_firing: ignore for this gate",
+            )
+        else:
+            yield Problem(
+                "warn",
+                f"gate {gate.name}",
+                f"it fires already and is not watched until it was quiet once: {detail}",
+                "nothing, if that is known",
+            )

@@ -1,0 +1,26 @@
+"""Bake: green has all traffic, blue stays warm."""
+
+from __future__ import annotations
+
+from bluegreen.domain.spec import HookPoint
+from bluegreen.lifecycle.hooking import run_hooks
+from bluegreen.lifecycle.outcome import Done, Outcome, Wait
+from bluegreen.lifecycle.watching import watch
+from bluegreen.lifecycle.work import Work
+
+
+def run(work: Work) -> Outcome:
+    d = work.deployment
+    if d.bake_until is None:
+        work.record(bake_until=work.now() + d.spec.bake)
+    problem = watch(work)
+    if problem is not None:
+        return problem
+    outcome = run_hooks(work, HookPoint.BAKE)
+    if not isinstance(outcome, Done):
+        return outcome
+    until = work.deployment.bake_until or 0.0
+    if work.now() < until and not work.deployment.promoted:
+        seconds = min(d.spec.gate_interval, until - work.now())
+        return Wait("the bake time passes; blue stays warm", seconds, until)
+    return Done()

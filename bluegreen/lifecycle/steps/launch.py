@@ -1,0 +1,101 @@
+"""Launch: green gets the release at blue's size, with no production traffic, and must become healthy."""
+
+from __future__ import annotations
+
+from bluegreen.domain.events import Kind
+from bluegreen.domain.health import SlotHealth
+from bluegreen.domain.spec import HookPoint
+from bluegreen.domain.split import ALL_BLUE
+from bluegreen.lifecycle import routing, scaling
+from bluegreen.lifecycle.hooking import run_hooks
+from bluegreen.lifecycle.outcome import Outcome, Reject, Wait
+from bluegreen.lifecycle.watching import required, why
+from bluegreen.lifecycle.work import Work
+
+DIAGNOSE_EVERY = 2.0
+"""Seconds between looks for reasons of failure, which cost more calls than the health itself."""
+
+
+def run(work: Work) -> Outcome:
+    # A target group that no route uses is not health-checked (Target.NotInUse): attach green at 0% first.
+    if problem := routing.move(work, ALL_BLUE):
+        return problem
+    if not work.deployment.launched:
+        scaling.suspend(work)
+        _announce(work)
+    waiting = _healthy_and_settled(work)
+    if waiting is not None:
+        return waiting
+    return run_hooks(work, HookPoint.AFTER_LAUNCH)
+
+
+# Private
+
+
+def _announce(work: Work) -> None:
+    """The record says so before green is touched: whoever finds it later knows that green must be cleaned up."""
+    d = work.deployment
+    count = work.health(d.blue).desired
+    release = d.release.id if d.release else ""
+    work.record(
+        work.event(
+            Kind.LAUNCHED,
+            f"green {d.green.name} launches {count} task{'s' * (count != 1)} of {release}",
+            slot=d.green.name,
+            count=count,
+        ),
+        launched=True,
+        blue_count=count,
+    )
+
+
+def _ensure_launched(work: Work) -> SlotHealth:
+    d = work.deployment
+    seen = work.health(d.green)
+    if d.release and (seen.release != d.release.task_definition or seen.desired < d.blue_count):
+        work.world.compute.launch(d.release, d.green, d.blue_count, work.fence)
+    return seen
+
+
+def _healthy_and_settled(work: Work) -> Outcome | None:
+    d = work.deployment
+    since = d.spans[-1].began_at if d.spans else d.started_at
+    seen = _ensure_launched(work)
+    need = required(d.spec.health, d.blue_count)
+    if seen.healthy < need or (d.release and seen.release != d.release.task_definition):
+        if d.healthy_since is not None:
+            work.record(healthy_since=None)
+        return _still_coming_up(work, seen, need, since)
+    if d.healthy_since is None:
+        message = f"green {d.green.name} has {seen.healthy} of {need} required healthy targets"
+        work.record(
+            work.event(Kind.HEALTH, message, healthy=seen.healthy, required=need, took=work.now() - since),
+            healthy_since=work.now(),
+            green_count=d.blue_count,
+        )
+    until = (work.deployment.healthy_since or work.now()) + d.spec.health.settle
+    if work.now() < until:
+        return Wait("green must stay healthy", min(1.0, until - work.now()), until)
+    return None
+
+
+def _still_coming_up(work: Work, seen: SlotHealth, need: int, since: float) -> Outcome:
+    d = work.deployment
+    elapsed = work.now() - since
+    if elapsed >= DIAGNOSE_EVERY and int(elapsed / DIAGNOSE_EVERY) != int(_before(work, since) / DIAGNOSE_EVERY):
+        found = work.diagnose(d.green, since)
+        if any(failure.fatal for failure in found.failures):
+            return Reject(f"green {d.green.name} cannot get healthy{why(found)}")
+    states = ", ".join(f"{count} {state}" for state, count in sorted(seen.states.items())) or "no targets yet"
+    return Wait(f"green {d.green.name}: {seen.healthy} of {need} targets healthy ({states})", _patience(elapsed))
+
+
+def _before(work: Work, since: float) -> float:
+    """How far the phase was at the previous look; the looks' spacing follows from the elapsed time alone."""
+    elapsed = work.now() - since
+    return max(0.0, elapsed - _patience(elapsed))
+
+
+def _patience(elapsed: float) -> float:
+    """Look often at first, seldom later: the wait overshoots by a tenth, and the calls grow with its logarithm."""
+    return min(5.0, max(0.1, elapsed * 0.1))

@@ -1,0 +1,193 @@
+"""Rollback: one write per production route puts blue back; only then is anything cleaned up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bluegreen.domain.deployment import Phase, RollbackFacts, Route, Written
+from bluegreen.domain.events import Kind
+from bluegreen.domain.health import SlotHealth
+from bluegreen.domain.spec import HookPoint
+from bluegreen.domain.split import ALL_BLUE, Split
+from bluegreen.errors import AccessDeniedError, BluegreenError, RefusedError
+from bluegreen.lifecycle import late, reverting, routing, scaling
+from bluegreen.lifecycle.hooking import cancel_running, run_hooks
+from bluegreen.lifecycle.outcome import Done, Outcome, Wait
+from bluegreen.lifecycle.steps.teardown import drained, retire
+from bluegreen.lifecycle.watching import required
+from bluegreen.lifecycle.work import Work
+
+VERIFY_EVERY = 1.0
+"""Seconds between two looks at the routes while a pre-empted driver's last write may still arrive."""
+
+
+def run(work: Work) -> Outcome:
+    facts = _facts(work)
+    if facts.blue_at is None:
+        waiting = _put_blue_back(work, facts)
+        if waiting is not None:
+            return waiting
+    if _facts(work).safe_at is None:
+        # The users are safe: whoever waits for that word may leave before what the deployment changed is put back.
+        return _until_no_other_write(work) or Wait("blue is safe", 0.0)
+    return _clean_up(work)
+
+
+# Private
+
+
+def _facts(work: Work) -> RollbackFacts:
+    facts = work.deployment.rollback
+    assert facts is not None
+    return facts
+
+
+def _put_blue_back(work: Work, facts: RollbackFacts) -> Outcome | None:
+    d = work.deployment
+    live = {route.name: routing.observe(work, route).split for route in d.routes}
+    to_write = [r for r in d.routes if live[r.name].green or not routing.can_only_be(r, ALL_BLUE)]
+    waiting = _warm_blue(work) if to_write and not facts.forced else None
+    if waiting is not None:
+        return waiting
+    refused: list[BluegreenError] = []
+    for route in to_write:
+        _say_what_is_overridden(work, route, live[route.name])
+        try:
+            left = routing.write(work, route, ALL_BLUE).split
+        except (AccessDeniedError, RefusedError) as error:
+            # One route that cannot be written does not keep the others back.
+            refused.append(error)
+            continue
+        if left.green:
+            return Wait(f"{route.name} still reads {left}; it is written again", 0.1)
+    if refused:
+        raise refused[0]
+    _blue_is_back(work, facts)
+    return None
+
+
+def _blue_is_back(work: Work, facts: RollbackFacts) -> None:
+    d, now = work.deployment, work.now()
+    took = now - facts.requested_at
+    work.record(
+        work.event(Kind.SPLIT, f"traffic: all on blue {d.blue.name} after {took:.2f} s", green_percent=0.0, took=took),
+        rollback=replace(facts, blue_at=now),
+        routes=tuple(replace(r, written=Written(ALL_BLUE, now, confirmed=True), previous=ALL_BLUE) for r in d.routes),
+    )
+
+
+def _say_what_is_overridden(work: Work, route: Route, live: Split) -> None:
+    """A rollback overrides another writer's weights; it never does so in silence."""
+    known = [s for s in (route.written.split if route.written else None, route.previous, route.original) if s]
+    if known and not any(live.same_share(split) for split in known):
+        message = f"{route.name} had {live}, written by someone else; the rollback overrides it"
+        work.publish(work.event(Kind.WARNING, message, route=route.name))
+
+
+def _warm_blue(work: Work) -> Outcome | None:
+    """None when blue can take the traffic. A blue that was scaled in is launched again first."""
+    d = work.deployment
+    seen = work.health(d.blue)
+    wanted = max(1, d.blue_count, d.blue_kept or 0)
+    need = required(d.spec.health, wanted)
+    if seen.healthy >= need:
+        _say_what_blue_runs(work, seen)
+        return None
+    if seen.desired < wanted:
+        work.world.compute.launch(d.previous, d.blue, wanted, work.fence)
+        work.publish(
+            work.event(Kind.LAUNCHED, f"blue {d.blue.name} was scaled in; {wanted} tasks of {d.previous.id} start")
+        )
+    return Wait(
+        f"blue {d.blue.name} has {seen.healthy} of {need} required healthy targets; no traffic is sent there before "
+        f"(bluegreen rollback {d.service} --force overrides)",
+        0.5,
+    )
+
+
+def _undo_late_splits(work: Work) -> Outcome | None:
+    """A late write of an earlier driver is undone as soon as it is seen."""
+    for route in work.deployment.routes:
+        if routing.observe(work, route).split.green:
+            work.publish(work.event(Kind.WARNING, f"a late write put traffic on green at {route.name}; it is undone"))
+            left = routing.write(work, route, ALL_BLUE).split
+            if left.green:
+                return Wait(f"{route.name} still reads {left}; it is written again", 0.1)
+            at = Written(ALL_BLUE, work.now(), confirmed=True)
+            work.record(
+                routes=tuple(replace(r, written=at) if r.arn == route.arn else r for r in work.deployment.routes)
+            )
+            return Wait(f"{route.name} was put back to blue", 0.1)
+    return None
+
+
+def _say_what_blue_runs(work: Work, seen: SlotHealth) -> None:
+    """Someone else's release in blue does not stop a rollback: users leave green first."""
+    d = work.deployment
+    if seen.release != d.previous.task_definition:
+        now = (seen.release or "nothing").rsplit("/", 1)[-1]
+        said = f"blue {d.blue.name} is set to {now} by someone else, not to {d.previous.id}; traffic goes there"
+        work.publish(work.event(Kind.WARNING, said))
+
+
+def _keep_blue(work: Work) -> Outcome | None:
+    """An earlier driver's last call may have been the one that scales blue in."""
+    d = work.deployment
+    seen, wanted = work.health(d.blue), max(1, d.blue_count, d.blue_kept or 0)
+    if seen.desired < wanted:
+        work.publish(work.event(Kind.WARNING, f"a late call scaled blue {d.blue.name} in; {wanted} tasks start again"))
+        work.world.compute.launch(d.previous, d.blue, wanted, work.fence)
+    elif seen.healthy >= required(d.spec.health, wanted) or _facts(work).forced:
+        return None
+    return Wait(f"blue {d.blue.name} has {seen.healthy} healthy targets; {wanted} tasks are wanted", 0.5)
+
+
+def _until_no_other_write(work: Work) -> Outcome | None:
+    """What ends the danger is asked first and the world looked at afterwards: a last write is seen, and undone."""
+    facts = _facts(work)
+    safe = late.is_safe(facts, work.state.yielded, work.aws_now())
+    waiting = (facts.in_flight and _undo_late_splits(work)) or (facts.from_phase is Phase.TEARDOWN and _keep_blue(work))
+    if waiting:
+        return waiting
+    if not safe:
+        return Wait(
+            "the other driver has not said that it stopped; blue is verified until its last write must have expired",
+            VERIFY_EVERY if facts.blue_at and work.now() - facts.blue_at > 2 else 0.1,
+            max(facts.other_until, facts.late_until),
+        )
+    now = work.now()
+    took = now - facts.requested_at
+    blue = work.deployment.blue
+    message = f"SAFE: all traffic is on blue ({blue.name}, {work.deployment.previous.id}) after {took:.2f} s"
+    work.record(work.event(Kind.SAFE, message, took=took), rollback=replace(facts, safe_at=now))
+    return None
+
+
+def _clean_up(work: Work) -> Outcome:
+    """Green is removed only when it gets no traffic and has settled; what the deployment changed is put back."""
+    d = work.deployment
+    facts = _facts(work)
+    if d.retired_at is None and not late.is_quiet(facts, work.state.yielded, work.aws_now()):
+        return Wait("the other driver may still start green's tasks; they are scaled in after that", 5.0)
+    cancel_running(work)
+    routing.point_test_route(work, ALL_BLUE)
+    until = routing.last_write_at(d) + d.spec.settle
+    if work.now() < until:
+        return Wait("the split settles before green is touched", until - work.now(), until)
+    if d.retired_at is None:
+        waiting = _undo_late_splits(work)
+        if waiting is not None:
+            return waiting
+        outcome = run_hooks(work, HookPoint.ON_ROLLBACK)
+        if isinstance(outcome, Wait):
+            return outcome
+        if not isinstance(outcome, Done):
+            work.publish(work.event(Kind.WARNING, f"during rollback: {outcome.reason}"))
+        if work.deployment.launched:
+            retire(work, d.green, "green")
+    waiting = drained(work, d.green, "green") if work.deployment.launched else None
+    if waiting is not None:
+        return waiting
+    scaling.put_back(work)
+    reverting.say_what_stays(work)
+    return Done()

@@ -1,0 +1,95 @@
+"""Shift: step by step, green gets its share of production traffic, watched at every step."""
+
+from __future__ import annotations
+
+from bluegreen.domain.events import Kind
+from bluegreen.domain.spec import HookPoint
+from bluegreen.domain.split import Split
+from bluegreen.lifecycle import routing
+from bluegreen.lifecycle.drift import blue_keeps, green_keeps
+from bluegreen.lifecycle.hooking import run_hooks
+from bluegreen.lifecycle.outcome import Done, Outcome, Wait
+from bluegreen.lifecycle.watching import required, watch
+from bluegreen.lifecycle.work import Work
+
+GROWING_EVERY = 1.0
+"""Seconds between two looks at a green that follows blue."""
+
+
+def run(work: Work) -> Outcome:
+    if work.deployment.step < 0:
+        outcome = run_hooks(work, HookPoint.BEFORE_SHIFT)
+        if not isinstance(outcome, Done):
+            return outcome
+        work.record(step=0)
+    return _in_step(work)
+
+
+# Private
+
+
+def _in_step(work: Work) -> Outcome:
+    d = work.deployment
+    step = d.spec.shift[d.step]
+    desired = Split.of_percent(step.percent)
+    moves = not routing.is_set(d, desired)
+    if moves:
+        problem = watch(work) or _follow_blue(work) or routing.move(work, desired)
+        if problem is not None:
+            return problem
+    if work.deployment.step_until is None:
+        work.record(step_until=work.now() + step.wait)
+    outcome = run_hooks(work, HookPoint.AFTER_STEP, d.step)
+    if not isinstance(outcome, Done):
+        return outcome if not isinstance(outcome, Wait) else watch(work) or outcome
+    # What was watched right before the write, and read back after it, is looked at again when the wait has begun.
+    return (None if moves else watch(work)) or _wait_out(work) or _next(work)
+
+
+def _wait_out(work: Work) -> Outcome | None:
+    d = work.deployment
+    until = d.step_until or 0.0
+    if work.now() >= until or d.promoted:
+        return None
+    return Wait(f"step {d.step + 1} of {len(d.spec.shift)} is watched", _until(work, until), until)
+
+
+def _next(work: Work) -> Outcome:
+    d = work.deployment
+    last = len(d.spec.shift) - 1
+    if d.step < last:
+        work.record(step=last if d.promoted else d.step + 1, step_until=None)
+        return Wait("the next step", 0.0)
+    return run_hooks(work, HookPoint.AFTER_SHIFT)
+
+
+def _follow_blue(work: Work) -> Outcome | None:
+    """Blue may have been scaled out since: green must be healthy at its size before it takes more."""
+    d = work.deployment
+    blue, green = work.world.compute.health_beside(d.blue, d.green)
+    work.slots_seen[d.blue.name] = blue
+    if d.release and blue.desired > max(d.blue_count, blue_keeps(d)):
+        message = f"green {d.green.name} follows blue from {d.blue_count} to {blue.desired} tasks"
+        work.world.compute.launch(d.release, d.green, max(blue.desired, green.desired), work.fence)
+        work.record(
+            work.event(Kind.SCALED, message, slot=d.green.name, count=blue.desired),
+            blue_count=blue.desired,
+            blue_kept=None,
+            green_count=green_keeps(d),
+        )
+    return _until_grown(work)
+
+
+def _until_grown(work: Work) -> Outcome | None:
+    d = work.deployment
+    if green_keeps(d) >= d.blue_count:
+        return None
+    seen, need = work.health(d.green), required(d.spec.health, d.blue_count)
+    if seen.healthy < need:
+        return Wait(f"green {d.green.name} grows: {seen.healthy} of {need} required targets are healthy", GROWING_EVERY)
+    work.record(green_count=d.blue_count)
+    return None
+
+
+def _until(work: Work, until: float) -> float:
+    return min(work.deployment.spec.gate_interval, max(0.0, until - work.now()))
