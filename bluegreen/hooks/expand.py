@@ -1,0 +1,67 @@
+"""``${VAR}`` in the settings of a hook or gate, taken from the environment at the moment it is built.
+
+The record keeps them unexpanded, so that nothing secret is stored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bluegreen.errors import ConfigurationError
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """``used`` holds the variables that went in, with their values: what a redactor must know of."""
+
+    settings: dict[str, object]
+    used: dict[str, str] = field(default_factory=dict)
+
+
+def expand(owner: str, settings: Mapping[str, object], environment: Mapping[str, str]) -> Expanded:
+    """``$${`` stands for a literal ``${``. ``owner`` names the hook in the message.
+
+    Raises ConfigurationError with one problem for each variable that is missing.
+    """
+    expansion = _Expansion(environment)
+    expanded = {key: expansion.value(value, key) for key, value in settings.items()}
+    if expansion.problems:
+        problems = tuple(f"{owner}: {problem}" for problem in dict.fromkeys(expansion.problems))
+        raise ConfigurationError(
+            "; ".join(problems), problems=problems, hint="set it in the environment; $${ stands for a literal ${"
+        )
+    return Expanded(expanded, expansion.used)
+
+
+class _Expansion:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.used: dict[str, str] = {}
+        self.problems: list[str] = []
+
+    def value(self, value: object, path: str) -> object:
+        if isinstance(value, str):
+            return _REFERENCE.sub(lambda matched: self._replacement(matched, path), value)
+        if isinstance(value, Mapping):
+            return {str(key): self.value(below, f"{path}.{key}") for key, below in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(below, f"{path}[{index}]") for index, below in enumerate(value)]
+        return value
+
+    def _replacement(self, matched: re.Match[str], path: str) -> str:
+        name = matched[1]
+        if name is None:
+            return "${"
+        if not _NAME.fullmatch(name):
+            self.problems.append(f"{path}: ${{{name}}} is no variable's name")
+            return ""
+        if name not in self._environment:
+            self.problems.append(f"{path}: the environment has no variable {name}")
+            return ""
+        self.used[name] = self._environment[name]
+        return self.used[name]

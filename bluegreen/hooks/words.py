@@ -1,0 +1,70 @@
+"""How hooks speak: durations, shortened lines, and the environment that says what a hook is called for."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Mapping
+
+from bluegreen.hooks.base import HookCall
+
+_LONGEST_LINE = 300
+
+
+def took(seconds: float) -> str:
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+
+
+def shortened(text: str, longest: int = _LONGEST_LINE) -> str:
+    """One line, at most ``longest`` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def call_environment(call: HookCall) -> dict[str, str]:
+    """``BLUEGREEN_…``: every fact, the call itself, and ``BLUEGREEN_CALL`` with all of it as one JSON object."""
+    variables = {_variable(name): value for name, value in call.facts.items()}
+    variables |= {
+        "BLUEGREEN_POINT": str(call.point),
+        "BLUEGREEN_HOOK": call.name,
+        "BLUEGREEN_ATTEMPT": str(call.attempt),
+        "BLUEGREEN_TIMEOUT": f"{call.timeout:g}",
+        "BLUEGREEN_CALL": call_json(call),
+    }
+    if call.base_url is not None:
+        variables["BLUEGREEN_BASE_URL"] = call.base_url
+    # A process cannot be started with a NUL in its environment.
+    return {name: value.replace("\0", "") for name, value in variables.items()}
+
+
+def call_json(call: HookCall) -> str:
+    return json.dumps(
+        {
+            "point": str(call.point),
+            "name": call.name,
+            "attempt": call.attempt,
+            "timeout": call.timeout,
+            "base_url": call.base_url,
+            "facts": dict(call.facts),
+        }
+    )
+
+
+def route_header(facts: Mapping[str, str]) -> tuple[str, str] | None:
+    """The header that sends a request to green where the test route is a rule with a header condition."""
+    name, colon, value = facts.get("test_header", "").partition(":")
+    return (name.strip(), value.strip()) if colon and name.strip() else None
+
+
+def _variable(fact: str) -> str:
+    return "BLUEGREEN_" + re.sub(r"[^A-Za-z0-9]", "_", fact).upper()
