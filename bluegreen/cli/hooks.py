@@ -1,0 +1,144 @@
+"""``bluegreen hooks``: what is configured, one hook tried alone, and a deployment's results for a CI."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bluegreen.cli.app import App
+from bluegreen.cli.options import config_option, service_argument
+from bluegreen.domain.spec import HookPoint
+from bluegreen.errors import RefusedError
+
+if TYPE_CHECKING:
+    from bluegreen.hooks.base import Failed, Passed
+
+
+@click.group("hooks")
+def command() -> None:
+    """List a configuration's hooks, try one alone, report a deployment's results."""
+
+
+@command.command("list")
+@config_option
+@click.pass_obj
+def list_(app: App, config: str) -> None:
+    """List the configured hooks and gates, in the order they run.
+
+    Reads the configuration alone; AWS is not asked.
+    """
+    from bluegreen.drivers.trying import points_in_order
+
+    session, service = app.session_of("hooks list", config)
+    spec = app.load(session, config, with_release=False).spec
+    rows = [
+        (hook.point.value, hook.name, hook.kind, f"{hook.timeout:g} s", str(hook.retries), hook.unavailable.value)
+        for hook in points_in_order(spec.hooks)
+    ]
+    rows += [("gate", gate.name, gate.kind, "", "", "") for gate in spec.gates]
+    headers = ("point", "name", "kind", "timeout", "retries", "unavailable")
+    if app.json:
+        from bluegreen.cli.terminal import show_json
+
+        return show_json({"service": service, "hooks": [dict(zip(headers, row, strict=True)) for row in rows]})
+    if not rows:
+        return click.echo(f"{service} has neither hooks nor gates")
+    from tabulate import tabulate
+
+    return click.echo(tabulate(rows, headers, tablefmt="simple", disable_numparse=True))
+
+
+@command.command("run")
+@click.argument("name")
+@config_option
+@click.option("--point", type=click.Choice([point.value for point in HookPoint]), help="Where several have the name.")
+@click.option("--base-url", metavar="URL", help="Ask there in place of the test route.")
+@click.pass_obj
+def run(app: App, name: str, config: str, point: str | None, base_url: str | None) -> None:
+    """Run one hook now, outside any deployment.
+
+    It is told what a deployment would tell it, and asks through the test route, which between deployments leads to
+    blue. Nothing is recorded. Exit code 6 when it fails, 1 when it could not be asked.
+    """
+    from bluegreen.drivers.trying import call_of, find_hook, try_hook
+
+    session, _ = app.session_of("hooks run", config)
+    loaded = app.load(session, config, with_release=False)
+    hook = find_hook(loaded.spec, name, point)
+    call = call_of(session, loaded.spec, hook, base_url=base_url.rstrip("/") if base_url else None)
+    verdict = try_hook(session, hook, call, _Progress().show)
+    _show(app, f"{hook.name} ({hook.point})", verdict)
+
+
+@command.command("report")
+@service_argument
+@click.option("--deployment", metavar="ID", help="Another than the newest.")
+@click.option("--junit", "file", metavar="FILE", type=click.Path(dir_okay=False), help="Write there, not to stdout.")
+@click.pass_obj
+def report(app: App, service: str | None, config: str, deployment: str | None, file: str | None) -> None:
+    """Write a deployment's hook results as JUnit XML.
+
+    One suite for each hook point: for CodeBuild's report groups and any CI. Works while the deployment runs, too.
+    """
+    from bluegreen.report.junit import junit
+
+    session, name = app.session_for("hooks report", service, config)
+    if deployment is None:
+        newest = session.store.history(name, 1)
+        if not newest:
+            raise RefusedError(f"no deployment of {name} is on record in {session.store_url}")
+        found = newest[0]
+    else:
+        found = session.store.load(deployment)
+    document = junit(found)
+    if file is None:
+        return click.echo(document.decode(), nl=False)
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    Path(file).write_bytes(document)
+    return click.echo(f"{file}: {len(found.hooks)} hook results of deployment {found.id}", err=True)
+
+
+# Private
+
+
+class _Progress:
+    """Each new line once, on stderr."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def show(self, text: str) -> None:
+        if text and text != self._last:
+            self._last = text
+            click.echo(text, err=True)
+
+
+def _show(app: App, title: str, verdict: Passed | Failed) -> None:
+    """Raises RefusedError for a no."""
+    from bluegreen.hooks.base import Passed
+
+    passed = isinstance(verdict, Passed)
+    said = verdict.detail if isinstance(verdict, Passed) else verdict.reason
+    if app.json:
+        from bluegreen.cli.terminal import show_json
+
+        show_json(
+            {
+                "hook": title,
+                "passed": passed,
+                "said": said,
+                "numbers": dict(verdict.numbers),
+                "output": list(verdict.output),
+            }
+        )
+    else:
+        for line in verdict.output:
+            click.echo(line)
+        numbers = ", ".join(f"{name} {value:g}" for name, value in verdict.numbers.items())
+        click.echo(f"{'passed' if passed else 'failed'}: {title}: {said}{f' ({numbers})' if numbers else ''}")
+    if not passed:
+        sys.stdout.flush()
+        raise RefusedError(f"{title} failed: {said}", hint="a deployment would be rolled back, or not get this far")

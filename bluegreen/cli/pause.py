@@ -1,0 +1,23 @@
+"""``bluegreen pause``"""
+
+from __future__ import annotations
+
+import click
+
+from bluegreen.cli.app import App
+from bluegreen.cli.options import reason_option, service_argument
+from bluegreen.cli.steering import ask
+from bluegreen.domain.service import Control
+
+
+@click.command("pause")
+@service_argument
+@reason_option
+@click.pass_obj
+def command(app: App, service: str | None, config: str, reason: str | None) -> None:
+    """Hold a deployment where it stands.
+
+    The split stays as it is, blue stays warm, and green's health and the gates are not watched meanwhile. A hold that
+    nobody ends is rolled back after the configured deadline (24 hours).
+    """
+    ask(app, Control.PAUSE, service, config, reason)

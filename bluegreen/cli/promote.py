@@ -1,0 +1,23 @@
+"""``bluegreen promote``"""
+
+from __future__ import annotations
+
+import click
+
+from bluegreen.cli.app import App
+from bluegreen.cli.options import reason_option, service_argument
+from bluegreen.cli.steering import ask
+from bluegreen.domain.service import Control
+
+
+@click.command("promote")
+@service_argument
+@reason_option
+@click.pass_obj
+def command(app: App, service: str | None, config: str, reason: str | None) -> None:
+    """Skip the remaining waits of a deployment.
+
+    Green gets all traffic at the next step and the bake ends. Tests, health and gates still count: a release that fails
+    them is rolled back.
+    """
+    ask(app, Control.PROMOTE, service, config, reason)

@@ -1,0 +1,52 @@
+"""``bluegreen resume``"""
+
+from __future__ import annotations
+
+import click
+
+from bluegreen.cli.app import App
+from bluegreen.cli.options import reason_option, service_argument
+from bluegreen.domain.service import Control
+
+
+@click.command("resume")
+@service_argument
+@click.option("--accept-live", is_flag=True, help="After drift: go on from the live weights.")
+@click.option("--reassert", is_flag=True, help="After drift: write this deployment's weights again.")
+@reason_option
+@click.pass_obj
+def command(app: App, service: str | None, config: str, accept_live: bool, reassert: bool, reason: str | None) -> None:
+    """Go on with a held deployment, or take over one that nobody drives.
+
+    Where another process drives the deployment, it is asked to go on. Where none does, this one drives it to its end.
+    """
+    from bluegreen.cli.driving import drive
+    from bluegreen.cli.steering import tell_asked
+    from bluegreen.drivers import foreground, inquiry
+
+    wish = _wish(accept_live, reassert)
+    session, name = app.session_for("resume", service, config)
+    deployment = inquiry.control(session, name, wish, reason)
+    if inquiry.is_driven(session, name):
+        if inquiry.is_heard(session, name):
+            return tell_asked(app, session, deployment, wish, heard=True)
+        lease = session.store.service(name).lease
+        left = max(0.0, lease.expires_at - app.clock.now()) if lease else 0.0
+        who = lease.owner if lease else "the driver"
+        click.echo(
+            f"{who} does not answer; its lock ends by itself in {left:.0f} s, then this process drives", err=True
+        )
+        if not inquiry.outlive(session, name):
+            return tell_asked(app, session, deployment, wish, heard=True)
+    return drive(app, lambda reporter: foreground.resume(session, name, reporter))
+
+
+# Private
+
+
+def _wish(accept_live: bool, reassert: bool) -> Control:
+    if accept_live and reassert:
+        raise click.UsageError("--accept-live and --reassert exclude each other")
+    if accept_live:
+        return Control.ACCEPT_LIVE
+    return Control.REASSERT if reassert else Control.RESUME

@@ -1,0 +1,57 @@
+"""Wishes for the driver of a deployment: pause, promote, and resume where another process drives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bluegreen.cli.app import App
+from bluegreen.domain.service import Control
+
+if TYPE_CHECKING:
+    from bluegreen.domain.deployment import Deployment
+    from bluegreen.wiring import Session
+
+_EFFECT = {
+    Control.PAUSE: "holds where it stands; traffic stays as it is",
+    Control.RESUME: "goes on",
+    Control.PROMOTE: "skips its remaining waits",
+    Control.ACCEPT_LIVE: "goes on from the live weights",
+    Control.REASSERT: "writes its weights again and goes on",
+}
+
+
+def ask(app: App, wish: Control, service: str | None, config: str, reason: str | None) -> None:
+    """Leave the wish. Raises RefusedError when no deployment is unfinished."""
+    from bluegreen.drivers.inquiry import control, is_driven, is_heard
+
+    session, name = app.session_for(wish.value, service, config)
+    deployment = control(session, name, wish, reason)
+    tell_asked(app, session, deployment, wish, heard=is_driven(session, name) and is_heard(session, name))
+
+
+def tell_asked(app: App, session: Session, d: Deployment, wish: Control, *, heard: bool) -> None:
+    """``heard``: the driver has taken the wish."""
+    lease = session.store.service(d.service).lease
+    driver = lease.owner if lease is not None and lease.expires_at > app.clock.now() else None
+    if app.json:
+        from bluegreen.cli.terminal import show_json
+
+        return show_json(
+            {
+                "service": d.service,
+                "deployment": d.id,
+                "asked": wish.value,
+                "driver": driver and str(driver),
+                "heard": heard,
+            }
+        )
+    if driver is None:
+        click.echo(f"noted: deployment {d.id} {_EFFECT[wish]} as soon as it is driven; no process drives it now")
+        return click.echo(f"next: bluegreen resume {d.service}")
+    if heard:
+        click.echo(f"{driver} heard it: deployment {d.id} {_EFFECT[wish]}")
+    else:
+        click.echo(f"left for {driver}, which has not answered yet: deployment {d.id} {_EFFECT[wish]}")
+    return click.echo(f"next: bluegreen status {d.service}")

@@ -1,0 +1,40 @@
+"""A process of its own drives a deployment on: after ``deploy --detach``, and to finish what a rollback left."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from bluegreen.domain.deployment import Deployment
+from bluegreen.wiring import Session, state_folder
+
+
+def finish_in_the_background(session: Session, deployment: Deployment) -> str:
+    """After a rollback: draining green takes minutes and needs nobody's attention."""
+    pid, log = _resume(session, deployment)
+    return f"green {deployment.green.name} is drained and scaled in by process {pid} in the background (log: {log})"
+
+
+def drive_in_the_background(session: Session, deployment: Deployment) -> str:
+    """After ``deploy --detach``."""
+    pid, log = _resume(session, deployment)
+    return f"process {pid} drives deployment {deployment.id} in the background (log: {log})"
+
+
+# Private
+
+
+def _resume(session: Session, deployment: Deployment) -> tuple[int, Path]:
+    """Start ``bluegreen resume`` detached from this terminal; any other ``resume`` can do the same later."""
+    folder = state_folder(session.environment)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = folder / f"{deployment.id}.log"
+    return session.spawn(_command(session, deployment), log), log
+
+
+def _command(session: Session, deployment: Deployment) -> list[str]:
+    command = [sys.executable, "-m", "bluegreen", "resume", deployment.service, "-o", "json"]
+    command += ["--store", session.absolute_store_url]
+    for option, value in (("--region", session.options.region), ("--profile", session.options.profile)):
+        command += [option, value] if value else []
+    return command

@@ -1,0 +1,96 @@
+"""Questions and wishes: they take no lease and work while another process drives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bluegreen.domain.deployment import Deployment
+from bluegreen.domain.health import Observation
+from bluegreen.domain.service import Control, ControlRequest, ServiceState
+from bluegreen.drivers.foreground import active
+from bluegreen.drivers.holder import is_known_dead
+from bluegreen.errors import BluegreenError, RefusedError
+from bluegreen.wiring import Session
+
+HEARING_SECONDS = 5.0
+"""A driver looks for wishes every second; in the middle of a call it may take this long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """``deployment`` is the unfinished one, else the last. ``problems`` are reads that failed."""
+
+    state: ServiceState
+    deployment: Deployment | None
+    observation: Observation
+    problems: tuple[str, ...] = ()
+
+
+def observe(session: Session, service: str) -> Status:
+    """The record and, where AWS can be asked, the live world beside it."""
+    state = session.store.service(service)
+    problems: list[str] = []
+    deployment = session.store.load(state.active) if state.active else _newest(session, service, problems)
+    if deployment is None:
+        return Status(state, None, Observation(), tuple(problems))
+    session.region = deployment.spec.region
+    slots, live = {}, {}
+    for slot in (deployment.blue, deployment.green):
+        try:
+            slots[slot.name] = session.compute.health(slot)
+        except BluegreenError as error:
+            problems.append(f"{slot.name}: {error.message}")
+    for route in deployment.routes:
+        try:
+            live[route.name] = session.router.read(route, deployment.blue, deployment.green).split
+        except BluegreenError as error:
+            problems.append(f"{route.name}: {error.message}")
+    return Status(state, deployment, Observation(slots, live), tuple(problems))
+
+
+def control(session: Session, service: str, wish: Control, reason: str | None = None) -> Deployment:
+    """Leave a wish for the driver of the unfinished deployment. Raises RefusedError when there is none."""
+    deployment = active(session, service)
+    if wish is Control.PROMOTE and deployment.rollback is not None:
+        raise RefusedError(
+            f"deployment {deployment.id} is being rolled back", hint=f"bluegreen status {service} shows how far it is"
+        )
+    now = session.clock.now()
+    session.store.request(service, ControlRequest(wish, str(session.owner), now, reason))
+    return deployment
+
+
+def is_heard(session: Session, service: str, seconds: float = HEARING_SECONDS) -> bool:
+    """True as soon as the driver took the wish that was left; False when it has not for so long."""
+    end = session.clock.monotonic() + seconds
+    while session.store.service(service).control is not None:
+        if session.clock.monotonic() >= end:
+            return False
+        session.clock.sleep(0.2)
+    return True
+
+
+def outlive(session: Session, service: str) -> bool:
+    """Wait for a silent driver's lease to end. False when it speaks up after all and takes the wish."""
+    while is_driven(session, service):
+        if is_heard(session, service, 1.0):
+            return False
+    return True
+
+
+def is_driven(session: Session, service: str) -> bool:
+    """True while some driver that may be alive holds the service's lease."""
+    lease = session.store.service(service).lease
+    return lease is not None and lease.expires_at > session.clock.now() and not is_known_dead(lease.owner)
+
+
+# Private
+
+
+def _newest(session: Session, service: str, problems: list[str]) -> Deployment | None:
+    """The newest that can be read; a damaged one in front of it is a problem, not the end."""
+    for entry in session.store.entries(service, 5):
+        if isinstance(entry, Deployment):
+            return entry
+        problems.append(f"an ended deployment is left out: {entry.fault}")
+    return None

@@ -1,0 +1,195 @@
+"""The on-call's command. It says which class of rollback it is, pre-empts whoever drives, and works without the record.
+
+*flip*: blue is warm, one write per production route. *redeployment*: the deployment has ended; the last known-good
+release is deployed again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bluegreen.domain.deployment import Deployment, Phase, RollbackFacts
+from bluegreen.domain.events import Event, Kind
+from bluegreen.domain.release import KnownGood, Release, ReleaseRequest
+from bluegreen.domain.service import Lease, ServiceState
+from bluegreen.domain.spec import ShiftStep, Spec
+from bluegreen.drivers.holder import is_known_dead
+from bluegreen.drivers.loop import Loop, Successor
+from bluegreen.errors import RefusedError
+from bluegreen.lifecycle import late
+from bluegreen.notify.base import Reporter
+from bluegreen.wiring import Session
+
+PATIENCE_FOR_THE_OTHER = 12.0
+"""Seconds the command waits for a pre-empted driver to say that it stopped: a heartbeat and two call deadlines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``klass``: flip, redeployment or nothing. ``writes`` are sentences. ``seconds``: how long to safe, if known."""
+
+    klass: str
+    summary: str
+    writes: tuple[str, ...] = ()
+    seconds: float | None = None
+    deployment: Deployment | None = None
+    target: Release | None = None
+
+
+def plan(session: Session, service: str, *, to: str | None = None) -> Plan:
+    """What a rollback would do now; reads the record only. Raises RefusedError for a release that is not known."""
+    state = session.store.service(service)
+    if state.active is not None:
+        return _plan_flip(session.store.load(state.active), to)
+    return _plan_redeployment(session, state, service, to)
+
+
+def rollback(
+    session: Session,
+    service: str,
+    reporter: Reporter,
+    *,
+    to: str | None = None,
+    reason: str | None = None,
+    force: bool = False,
+    finisher: Successor | None = None,
+) -> Deployment:
+    """Bring the service back. Returns once it is safe, leaving the clean-up to the ``finisher``; without one, once
+    green is drained and scaled in too.
+
+    Raises RefusedError when there is nothing to go back to, StoreUnavailableError when the record cannot be read.
+    """
+    planned = plan(session, service, to=to)
+    if planned.deployment is not None and planned.klass == "flip":
+        return _flip(session, planned.deployment, reporter, reason=reason, force=force, finisher=finisher)
+    if planned.target is None:
+        raise RefusedError(planned.summary, hint=f"bluegreen history {service}; --to RELEASE names another release")
+    return _redeploy(session, service, planned.target, reporter, reason)
+
+
+# Private
+
+
+def _plan_flip(d: Deployment, to: str | None) -> Plan:
+    if to is not None and to not in (d.previous.id, d.previous.task_definition):
+        raise RefusedError(
+            f"deployment {d.id} is unfinished: a rollback goes to blue, which is {d.previous.id}, not {to}",
+            hint=f"bluegreen rollback {d.service} first, then bluegreen deploy --task-definition {to}",
+        )
+    writes = tuple(f"{route.name}: all traffic to blue {d.blue.name} ({d.previous.id})" for route in d.routes)
+    if d.test_route is not None and d.test_route.written is not None:
+        writes += (f"{d.test_route.name} (test route): to blue {d.blue.name}",)
+    if d.launched:
+        writes += (f"then green {d.green.name} is drained and scaled in",)
+    cold = d.phase is Phase.TEARDOWN and d.retired_at is not None
+    if cold:
+        writes = (
+            f"blue {d.blue.name} was scaled in: {d.blue_count} tasks of {d.previous.id} are launched first",
+            *writes,
+        )
+    state = "is launched again and" if cold else "is warm and"
+    summary = f"flip: blue {d.blue.name} ({d.previous.label}) {state} takes all traffic"
+    return Plan("flip", summary, writes, _launch_seconds(d) if cold else 1.0, d, d.previous)
+
+
+def _plan_redeployment(session: Session, state: ServiceState, service: str, to: str | None) -> Plan:
+    last = next(iter(session.store.history(service, 1)), None)
+    if last is None:
+        return Plan(
+            "nothing", f"service {service} has no deployment in {session.store_url}, so there is nothing to roll back"
+        )
+    if to is None and last.phase is Phase.ROLLED_BACK:
+        return Plan(
+            "nothing",
+            f"deployment {last.id} was rolled back already: {last.previous.label} is live on {last.blue.name}",
+        )
+    target = _target(state.known_good, last, to)
+    if target is None:
+        return Plan("nothing", f"no known-good release of {service} other than the live one is known")
+    seconds = _launch_seconds(last)
+    writes = (
+        f"{target.label} is launched on the idle slot beside the live one",
+        "once it is healthy: all traffic there at once",
+        "then the present release is drained, scaled in and quarantined",
+    )
+    return Plan(
+        "redeployment", f"redeployment of {target.label}: the deployment has ended", writes, seconds, last, target
+    )
+
+
+def _target(known_good: tuple[KnownGood, ...], last: Deployment, to: str | None) -> Release | None:
+    live = last.release if last.phase is Phase.SUCCEEDED else last.previous
+    if to is not None:
+        known = [entry.release for entry in known_good] + [last.previous]
+        named = [r for r in known if to in (r.id, r.task_definition)]
+        return named[0] if named else Release(to.rsplit("/", 1)[-1], to)
+    others = [entry.release for entry in known_good if live is None or entry.release.id != live.id]
+    return others[0] if others else last.previous
+
+
+def _launch_seconds(d: Deployment) -> float | None:
+    spans = [s for s in d.spans if s.phase is Phase.LAUNCH and s.ended_at is not None]
+    return spans[0].ended_at - spans[0].began_at if spans and spans[0].ended_at else None
+
+
+def _flip(
+    session: Session, d: Deployment, reporter: Reporter, *, reason: str | None, force: bool, finisher: Successor | None
+) -> Deployment:
+    now = session.clock.now()
+    session.region = d.spec.region
+    lease, before = session.store.preempt(d.service, session.owner, now=now, seconds=session.lease_seconds)
+    dead = before.lease is not None and is_known_dead(before.lease.owner)
+    d = session.store.load(d.id)
+    if d.ended:
+        session.store.release(lease)
+        raise RefusedError(f"deployment {d.id} has just ended: {d.phase.value}", hint="repeat the command")
+    other = late.still_dangerous(d, before.lease, yielded=before.yielded, dead=dead, now=now)
+    if other is not None:
+        reporter.event(_takeover(d, other, now))
+    facts = RollbackFacts(
+        reason=reason or "asked for by a person",
+        by=str(session.owner),
+        requested_at=session.began_at,
+        from_phase=d.phase,
+        forced=force,
+        other_token=other.token if other else 0,
+        other_until=other.expires_at + late.SIGNATURE_SECONDS if other else 0.0,
+    )
+    loop = Loop(session, reporter)
+    # A lease that could not be noted is not given back: the next driver must see that it followed a silent one.
+    loop.engine.turn_back(d.id, lease, facts)
+    if finisher is None:
+        return loop.run(d.id, lease)
+    ended = loop.run(d.id, lease, until=lambda seen: _enough(session, seen))
+    if not ended.ended:
+        now = session.clock.now()
+        reporter.event(Event(now, d.id, d.service, ended.phase, Kind.WAITING, finisher(session, ended)))
+    return ended
+
+
+def _takeover(d: Deployment, other: Lease, now: float) -> Event:
+    message = f"took over from {other.owner}, which drove deployment {d.id} in phase {d.phase.value}"
+    return Event(now, d.id, d.service, d.phase, Kind.TAKEOVER, message, {"from": str(other.owner)})
+
+
+def _enough(session: Session, d: Deployment) -> bool:
+    """Safe; or blue is back and the pre-empted driver stays silent: the background process goes on verifying."""
+    facts = d.rollback
+    if d.ended or facts is None or facts.safe_at is not None:
+        return True
+    return facts.blue_at is not None and session.clock.now() - facts.blue_at > PATIENCE_FOR_THE_OTHER
+
+
+def _redeploy(session: Session, service: str, target: Release, reporter: Reporter, reason: str | None) -> Deployment:
+    from bluegreen.drivers.foreground import deploy
+
+    last = session.store.history(service, 1)[0]
+    session.region = last.spec.region
+    request = ReleaseRequest(task_definition=target.task_definition, reason=reason or f"rollback to {target.id}")
+    condemns = reason or "replaced by a rollback"
+    return deploy(session, emergency(last.spec), request, reporter, force=True, condemns=condemns)
+
+
+def emergency(spec: Spec) -> Spec:
+    """The same service, without what would hold a rollback back: gates fire already, tests guard new releases."""
+    return replace(spec, shift=(ShiftStep(100.0, 0.0),), bake=0.0, hooks=(), gates=())
