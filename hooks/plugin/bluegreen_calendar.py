@@ -1,0 +1,51 @@
+"""A hook and a gate of a team's own, as a plug-in.
+
+    hooks:
+      before_launch:
+        - weekday: {refuse: [Friday, Saturday, Sunday]}
+    gates:
+      - office_hours: {from: 8, until: 17}
+
+A factory gets the spec (with ``${VAR}`` filled in) and its surroundings: the environment, the folder, the clock.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from bluegreen.errors import ConfigurationError
+from bluegreen.hooks.base import Failed, HookCall, Passed, Reading, Verdict
+
+
+class WeekdayHook:
+    def __init__(self, spec: Any, around: Any) -> None:
+        self._refused = [str(day) for day in spec.settings.get("refuse", [])]
+        self._clock = around.clock
+        if not self._refused:
+            raise ConfigurationError(f"hook {spec.name}: refuse names no day", hint="refuse: [Friday]")
+
+    def start(self, call: HookCall) -> Verdict:
+        today = time.strftime("%A", time.gmtime(self._clock.now()))
+        if today in self._refused:
+            return Failed(f"{call.facts['service']} is not released on a {today}")
+        return Passed(f"it is {today}", numbers={"days_refused": float(len(self._refused))})
+
+    def poll(self, handle: str) -> Verdict:
+        raise AssertionError("it answers at once")
+
+    def cancel(self, handle: str) -> None:
+        return
+
+
+class OfficeHoursGate:
+    """Fires when the office empties while traffic is on green."""
+
+    def __init__(self, spec: Any, around: Any) -> None:
+        self._from, self._until = int(spec.settings.get("from", 8)), int(spec.settings.get("until", 17))
+        self._clock = around.clock
+
+    def check(self) -> Reading:
+        hour = time.gmtime(self._clock.now()).tm_hour
+        inside = self._from <= hour < self._until
+        return Reading("ok" if inside else "firing", f"it is {hour}:00 UTC, open from {self._from} to {self._until}")

@@ -1,0 +1,1 @@
+"""How well canaries are judged: a simulation of bluegreen's verdict beside the rules that others use."""

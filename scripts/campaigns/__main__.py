@@ -1,0 +1,49 @@
+"""``scripts/faults``: run the campaigns, show the table, and write it down."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from scripts.campaigns.frame import Budget, Campaign, Row, campaigns
+from scripts.campaigns.page import remember, table, write
+
+ROOT = Path(__file__).parents[2]
+
+
+@click.command(help="Run the fault campaigns NAMES, or all of them. Exits 1 when anything was lost.")
+@click.argument("names", nargs=-1)
+@click.option("--share", default=1.0, show_default=True, help="Part of each campaign to run, above 0, at most 1.")
+@click.option("--seed", default=1, show_default=True, help="Makes the campaigns that draw lots repeat themselves.")
+@click.option("--document", is_flag=True, help="Write the results to docs/reliability.md, over those of the same name.")
+@click.option("--list", "only_list", is_flag=True, help="Name the campaigns.")
+def main(names: tuple[str, ...], share: float, seed: int, document: bool, only_list: bool) -> None:
+    known = campaigns()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise click.UsageError(f"no campaign {', '.join(unknown)}; there are {', '.join(known)}")
+    if only_list:
+        click.echo("\n".join(f"{each.name}: {each.about.splitlines()[0]}" for each in known.values()))
+        return
+    results = {name: _run(known[name], share, seed) for name in names or known}
+    if document:
+        write(ROOT, known, remember(ROOT, results))
+    sys.exit(1 if any(row.lost for rows in results.values() for row in rows) else 0)
+
+
+def _run(campaign: Campaign, share: float, seed: int) -> list[Row]:
+    click.echo(f"{campaign.name} …", err=True)
+    with tempfile.TemporaryDirectory(prefix="bluegreen-faults-") as folder:
+        rows = campaign.run(Budget(Path(folder), share, seed, tell=lambda text: click.echo(f"  {text}", err=True)))
+    click.echo(f"\n{campaign.name}\n{table(rows, 'simple')}\n")
+    for row in rows:
+        for loss in row.losses:
+            click.echo(f"  lost: {row.what}: {loss}", err=True)
+    return rows
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Real processes are killed (SIGKILL) at random instants, under load.
+
+`bluegreen deploy`, `resume` and `rollback --wait` in a sandbox with real tasks and a real proxy, each killed at an
+instant drawn by lot from its whole run, the start of the process included; then `bluegreen resume` takes it to its
+end. Users (locust, in a process of its own) ask all the while; each of their requests must be answered right.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bluegreen.domain.deployment import Deployment
+from scripts.campaigns.frame import Budget, Row
+from scripts.campaigns.places import image, last, state, team_in, what_is_wrong
+from tests.sandbox.team import Team
+
+KILLS = 110
+IN_A_ROUND = 10
+"""Kills for each run of the load generator: what it saw is known when it ends."""
+
+LONGEST_WAIT = 900.0
+"""Seconds a resume may take."""
+
+ENDED = (0, 3, 6)
+"""Exit codes of ``resume``: succeeded, rolled back, nothing (any more) to resume."""
+
+
+def run(budget: Budget) -> list[Row]:
+    began = budget.clock.monotonic()
+    with team_in(budget.folder / "kills") as team:
+        killer = Killer(team, budget, random.Random(budget.seed))
+        killer.measure()
+        losses = [*killer.rounds(budget.of(KILLS))]
+    return [
+        Row(
+            "SIGKILL at a random instant",
+            killer.kills,
+            len(losses),
+            budget.clock.monotonic() - began,
+            killer.figures(),
+            tuple(losses),
+        )
+    ]
+
+
+@dataclass
+class Killer:
+    team: Team
+    budget: Budget
+    dice: random.Random
+    kills: int = 0
+    release: int = 1
+    span: float = 5.0
+    victims: Counter[str] = field(default_factory=Counter)
+    phases: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    failures: int = 0
+    stopped: bool = False
+    waited: int = 0
+
+    def measure(self) -> None:
+        """How long an undisturbed deployment takes from its record's begin: instants are drawn from that."""
+        self.team.deploy(self._next_image())
+        d = last(self.team)
+        assert d is not None
+        self.span = (d.ended_at or d.started_at) - d.started_at
+
+    def rounds(self, wanted: int) -> Iterator[str]:
+        while self.kills < wanted and not self.stopped:
+            until = min(wanted, self.kills + IN_A_ROUND)
+            with self.team.users(2, REQUESTS_PER_SECOND_AND_USER="25") as seen:
+                while self.kills < until and not self.stopped:
+                    lost = self._disturb()
+                    if lost:
+                        yield lost
+                self.budget.clock.sleep(0.5)
+            self.requests += seen.total
+            self.failures += seen.failures
+            if seen.failures:
+                yield f"{seen.failures} requests failed: {'; '.join(seen.failed[:3])}"
+            self.budget.tell(f"{self.kills} of {wanted} killed, {self.failures} of {self.requests} requests failed")
+
+    def figures(self) -> str:
+        return (
+            f"{self.failures} of {self.requests} requests failed; killed: {_listed(self.victims)}; "
+            f"in phase: {_listed(self.phases)}; ended: {_listed(self.ends)}; "
+            f"{self.waited} waited ten minutes for a dead driver's last write"
+        )
+
+    def _disturb(self) -> str | None:
+        """One deployment, whose drivers are killed once, twice or three times."""
+        before = last(self.team)
+        self._kill("deploy", "--image", self._next_image())
+        while self.dice.random() < 0.35:
+            self._kill(*(("resume",) if self.dice.random() < 0.5 else ("rollback", "--wait")))
+        process = self.team.start("resume")
+        if not self._ends(process):
+            return None
+        _, err = process.communicate()
+        if process.returncode not in ENDED:
+            return f"resume ended with {process.returncode}: {err.strip()[-300:]}"
+        d = last(self.team)
+        self.ends["not begun" if d is None or before is None or d.id == before.id else d.phase.value] += 1
+        return what_is_wrong(self.team, self.budget)
+
+    def _ends(self, process: subprocess.Popen[str]) -> bool:
+        """A driver that died in the middle of a write makes the next one wait ten minutes before it touches blue (its
+        request may still be on its way). The whole campaign waits for it; a part of it ends there."""
+        end = self.budget.clock.monotonic() + LONGEST_WAIT
+        waited = False
+        while process.poll() is None and self.budget.clock.monotonic() < end:
+            d = last(self.team)
+            waits = d is not None and not d.phase.final and d.late_until > self.budget.clock.now()
+            waited = waited or waits
+            if waits and self.budget.share < 1.0:
+                process.kill()
+                process.communicate()
+                self.stopped = True
+                return False
+            self.budget.clock.sleep(0.2)
+        process.kill()
+        self.waited += waited
+        return True
+
+    def _kill(self, *words: str) -> None:
+        if words[0] != "deploy" and state(self.team).active is None:
+            return
+        before = last(self.team)
+        process = self.team.start(*words)
+        try:
+            if words[0] == "deploy" and self.dice.random() < 0.8:
+                self._wait_for_another(than=before, process=process)
+            process.wait(self.dice.uniform(0.0, self.span))
+        except subprocess.TimeoutExpired:
+            self.kills += 1
+            self.victims[words[0]] += 1
+            self.phases[self._phase()] += 1
+        finally:
+            process.kill()
+            process.communicate()
+
+    def _wait_for_another(self, than: Deployment | None, process: subprocess.Popen[str]) -> None:
+        """A fifth of the deployments may die while they look around; the others have begun."""
+        while process.poll() is None and getattr(last(self.team), "id", None) == getattr(than, "id", None):
+            self.budget.clock.sleep(0.02)
+
+    def _phase(self) -> str:
+        d = last(self.team)
+        return d.phase.value if d is not None and not d.phase.final else "not begun"
+
+    def _next_image(self) -> str:
+        self.release += 1
+        return image(self.release)
+
+
+# Private
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common())

@@ -1,0 +1,75 @@
+"""A sandbox for campaigns: its team's releases, its record, and what must be true once a deployment has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from bluegreen.domain.deployment import Deployment, Phase
+from bluegreen.domain.service import ServiceState
+from bluegreen.store.sqlite import SqliteStore
+from scripts.campaigns.frame import Budget
+from tests.sandbox.team import CLOCK, Team
+
+QUICK: dict[str, Any] = {
+    "shift": {"canary": {"percent": 5, "wait": "600ms"}},
+    "bake": {"time": "600ms"},
+    "health": {"percent": 100, "settle": "300ms"},
+    "settle": "300ms",
+}
+"""Waits as short as they can be told apart: the campaign is about what happens between them."""
+
+SLOTS = ("orders-1", "orders-2")
+
+
+@contextmanager
+def team_in(folder: Path, **parameters: str) -> Iterator[Team]:
+    folder.mkdir(parents=True, exist_ok=True)
+    team = Team(folder, DeregistrationDelay="2", **parameters)
+    try:
+        team.configure(**QUICK)
+        yield team
+    finally:
+        team.close()
+
+
+def store_path(team: Team) -> Path:
+    return Path(team.environment()["BLUEGREEN_STORE"].removeprefix("sqlite:///"))
+
+
+def store_of(team: Team) -> SqliteStore:
+    return SqliteStore(store_path(team))
+
+
+def last(team: Team, service: str = "orders") -> Deployment | None:
+    with closing(store_of(team)) as store:
+        known = store.history(service, 1)
+    return known[0] if known else None
+
+
+def state(team: Team, service: str = "orders") -> ServiceState:
+    with closing(store_of(team)) as store:
+        return store.service(service)
+
+
+def image(number: int) -> str:
+    return f"registry.example/orders:{number}.0.0"
+
+
+def what_is_wrong(team: Team, budget: Budget) -> str | None:
+    """None when the record has ended, the world agrees with it, and the idle slot is empty (given time to drain)."""
+    d = last(team)
+    if state(team).active is not None or d is None or not d.phase.final:
+        return f"the deployment did not end: {d.phase.value if d else 'no record'}"
+    live = d.green.name if d.phase is Phase.SUCCEEDED else d.blue.name
+    if team.weights() != {live: 100}:
+        return f"{d.phase.value}, but the weights are {team.weights()}"
+    idle = next(slot for slot in SLOTS if slot != live)
+    end = budget.clock.monotonic() + 15
+    while team.running(idle) or team.running(live) != 2:
+        if budget.clock.monotonic() > end:
+            return f"{live} runs {team.running(live)} tasks, {idle} {team.running(idle)}"
+        CLOCK.sleep(0.2)
+    return None
