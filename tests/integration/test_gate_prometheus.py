@@ -1,0 +1,139 @@
+"""The ``prometheus`` gate over a real Prometheus that scrapes a real exporter, and over an HTTP double."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from bluegreen.clock import SystemClock
+from bluegreen.domain.spec import GateSpec
+from bluegreen.errors import HookUnavailableError
+from bluegreen.hooks.alarm import AlarmBoard
+from bluegreen.hooks.base import Gate, Reading
+from bluegreen.hooks.registry import build_gate
+from tests.contract.hook_kit import Release, serving, until
+
+WITHOUT = os.environ.get("BLUEGREEN_WITHOUT_PROMETHEUS") == "1"
+UNPACKED = Path(__file__).parents[2] / ".bluegreen" / "prometheus" / "usr" / "bin" / "prometheus"
+WHY = "left out by BLUEGREEN_WITHOUT_PROMETHEUS"
+COUNTS = """\
+# TYPE http_requests_total counter
+http_requests_total{service="orders",status="200"} 970
+http_requests_total{service="orders",status="500"} 30
+# TYPE unused_total counter
+unused_total 0
+"""
+
+
+def real(test: Any) -> Any:
+    """One server for all of these."""
+    return pytest.mark.skipif(WITHOUT, reason=WHY)(pytest.mark.xdist_group("prometheus")(test))
+
+
+def gate_of(url: str, query: str, **settings: object) -> Gate:
+    clock = SystemClock()
+    spec = GateSpec("rate", "prometheus", {"url": url, "query": query, "max": 5, "interval": "10ms", **settings})
+    return build_gate(spec, {}, Path("/"), AlarmBoard(lambda: cast(Any, None), clock), clock)
+
+
+def read(url: str, query: str, **settings: object) -> Reading:
+    return gate_of(url, query, error_limit=0, **settings).check()
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Its URL, once it has scraped the counts above."""
+    program = shutil.which("prometheus") or (str(UNPACKED) if UNPACKED.exists() else None)
+    assert program, "there is no Prometheus: run scripts/prometheus, or set BLUEGREEN_WITHOUT_PROMETHEUS=1"
+    folder = tmp_path_factory.mktemp("prometheus")
+    with serving(Release({"/metrics": (200, COUNTS)})) as exporter:
+        place = exporter.url.removeprefix("http://")
+        (folder / "prometheus.yml").write_text(
+            "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
+            f"scrape_configs: [{{job_name: orders, static_configs: [{{targets: ['{place}']}}]}}]\n"
+        )
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            listen = f"127.0.0.1:{probe.getsockname()[1]}"
+        flags = ["--config.file=prometheus.yml", f"--storage.tsdb.path={folder}/data", f"--web.listen-address={listen}"]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen([program, *flags], cwd=folder, stdout=log, stderr=log)
+        try:
+            until(lambda: scraped(f"http://{listen}"), 30)
+            yield f"http://{listen}"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def scraped(url: str) -> bool:
+    try:
+        return read(url, "sum(http_requests_total)", max=10_000).state == "ok"
+    except HookUnavailableError:
+        return False
+
+
+@real
+def test_a_real_prometheus_answers_ok_firing_no_data_and_errors_as_four_things(prometheus: str) -> None:
+    share = '100 * sum(http_requests_total{status="500"}) / sum(http_requests_total)'
+    assert read(prometheus, share) == Reading("ok", f"{share} is 3, allowed is at most 5")
+    assert read(prometheus, share, max=2).state == "firing"
+    assert read(prometheus, share, ok_max=1).state == "no_data"
+    assert read(prometheus, "scalar(sum(http_requests_total))", max=1000).state == "ok"
+
+
+@real
+@pytest.mark.parametrize("query", ["no_such_metric", "unused_total / unused_total"])
+def test_of_a_real_prometheus_an_empty_vector_and_nothing_over_nothing_are_no_data(prometheus: str, query: str) -> None:
+    assert read(prometheus, query).state == "no_data"
+    assert read(prometheus, query, no_data="failure").state == "firing"
+
+
+@real
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("http_requests_total", "answers 2 series"),
+        ("sum(", "refused the query"),
+        ("http_requests_total[1m]", "answers a matrix"),
+    ],
+)
+def test_a_query_that_is_not_one_number_is_an_error_of_a_real_prometheus(
+    prometheus: str, query: str, said: str
+) -> None:
+    with pytest.raises(HookUnavailableError, match=said):
+        read(prometheus, query)
+
+
+def test_a_prometheus_that_is_gone_is_an_error_and_not_ok() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        with pytest.raises(HookUnavailableError, match="Prometheus at"):
+            read(nobody, "up")
+
+
+def test_the_query_goes_by_post_with_its_headers_below_a_path_prefix() -> None:
+    vector = '{"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1, "4"]}]}}'
+    with serving(Release({"/prometheus/api/v1/query": (200, vector)})) as double:
+        url = f"{double.url}/prometheus/"
+        assert read(url, 'up{job="a b"}', headers={"Authorization": "Bearer x"}).state == "ok"
+        method, path, headers, body = double.seen[0]
+    assert (method, path) == ("POST", "/prometheus/api/v1/query")
+    assert headers["Authorization"] == "Bearer x"
+    assert body == b"query=up%7Bjob%3D%22a+b%22%7D"
+
+
+@pytest.mark.parametrize(
+    "answer", [(502, "<html>bad gateway"), (200, "[]"), (503, '{"status": "error", "error": "query timed out"}')]
+)
+def test_what_is_no_answer_of_prometheus_is_an_error(answer: tuple[int, str]) -> None:
+    with serving(Release({"/api/v1/query": answer})) as double, pytest.raises(HookUnavailableError):
+        read(double.url, "up")

@@ -1,0 +1,74 @@
+"""docs/hooks.md says what is true: its examples are valid, its tables complete."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bluegreen.domain.spec import HookPoint, HookSpec
+from bluegreen.hooks.base import Failed, HookCall, Passed
+from bluegreen.hooks.registry import gate_kinds, hook_kinds
+from bluegreen.hooks.settings import settings_model, settings_of
+from bluegreen.hooks.words import call_environment
+
+MANUAL = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
+KINDS = (*hook_kinds(), *gate_kinds())
+BESIDE = {"name", "timeout", "retries", "backoff", "unavailable", "already_firing"}
+
+
+def section(kind: str) -> str:
+    found = re.search(rf"^## `{kind}`.*?(?=^## )", MANUAL, re.MULTILINE | re.DOTALL)
+    assert found, f"no section on {kind}"
+    return found[0]
+
+
+def entries() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for block in re.findall(r"^```yaml\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL):
+        document = yaml.safe_load(block)
+        lists = [document] if isinstance(document, list) else [*document["hooks"].values(), document["gates"]]
+        found += [entry for several in lists for entry in several]
+    return found
+
+
+@pytest.mark.parametrize("entry", entries(), ids=str)
+def test_example_of_the_manual_is_valid(entry: dict[str, Any]) -> None:
+    (kind,) = set(entry) - BESIDE
+    settings_model(kind).model_validate(settings_of(kind, entry[kind]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_setting_of_a_kind_stands_in_its_table_and_no_other(kind: str) -> None:
+    written = set(re.findall(r"^\| `(\w+)` \|", section(kind), re.MULTILINE))
+    assert written == {field.alias or name for name, field in settings_model(kind).model_fields.items()}
+
+
+def test_every_hook_point_is_mapped() -> None:
+    table = re.findall(r"^\| `(\w+)` \| .* \| .* \| .* \|$", MANUAL, re.MULTILINE)
+    assert table == [point.value for point in HookPoint]
+
+
+def test_every_variable_of_a_call_stands_in_the_table() -> None:
+    written = set(re.findall(r"`(BLUEGREEN_\w+)`", MANUAL))
+    assert set(call_environment(HookCall(HookPoint.TEST, "x", 1, 1.0, "http://x"))) <= written
+
+
+def test_ten_lines_are_a_hook_and_ten_lines() -> None:
+    code = re.search(r"^```python\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL)
+    assert code
+    assert len([line for line in code[1].splitlines() if line.strip()]) <= 10
+    names: dict[str, Any] = {}
+    exec(code[1], names)
+    spec = HookSpec(HookPoint.TEST, "friday", "friday", {"refuse": "Friday"})
+    for today, kind in (("Friday", Failed), ("Monday", Passed)):
+        hook = names["FridayHook"](spec, _Around({"TODAY": today}))
+        assert isinstance(hook.start(HookCall(HookPoint.TEST, "friday", 1, 1.0)), kind)
+
+
+class _Around:
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
