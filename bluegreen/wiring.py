@@ -19,6 +19,8 @@ from bluegreen.errors import UsageError
 from bluegreen.notify.base import Reporter
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from bluegreen.aws.clients import Clients
     from bluegreen.compute.base import ComputeProvider, Scaling
     from bluegreen.config.kinds import Kinds
@@ -42,7 +44,7 @@ class Options:
 
 def this_process(command: str) -> Owner:
     """Who holds the leases of this process."""
-    return Owner(_user(), socket.gethostname(), os.getpid(), command)
+    return Owner(_user(), socket.gethostname(), os.getpid(), command, _pids())
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
@@ -53,18 +55,13 @@ def state_folder(environment: Mapping[str, str]) -> Path:
 
 def known_kinds() -> Kinds:
     """The kinds of hooks and gates that a configuration may name; those of entry points check their own settings."""
-    from importlib.metadata import entry_points
-
-    from bluegreen.config.kinds import Kinds
+    from bluegreen.config.kinds import Kinds, Models
     from bluegreen.hooks.registry import GATE_GROUP, HOOK_GROUP, gate_kinds, hook_kinds
-    from bluegreen.hooks.settings import settings_model, settings_of
 
-    plugged_hooks = dict.fromkeys(entry_points(group=HOOK_GROUP).names)
-    plugged_gates = dict.fromkeys(entry_points(group=GATE_GROUP).names)
     return Kinds(
-        plugged_hooks | {kind: settings_model(kind) for kind in hook_kinds()},
-        plugged_gates | {kind: settings_model(kind) for kind in gate_kinds()},
-        settings_of,
+        Models(hook_kinds(), _settings_model, lambda: _plugged(HOOK_GROUP)),
+        Models(gate_kinds(), _settings_model, lambda: _plugged(GATE_GROUP)),
+        _settings_of,
     )
 
 
@@ -122,7 +119,7 @@ class Session:
 
     @property
     def lease_seconds(self) -> float:
-        """How long a driver that fell silent keeps others out; BLUEGREEN_LEASE_SECONDS is for tests of just that."""
+        """How long a driver that fell silent keeps others out; BLUEGREEN_LEASE_SECONDS (docs/manual.md) changes it."""
         from bluegreen.store.base import LEASE_SECONDS
 
         text = self.environment.get("BLUEGREEN_LEASE_SECONDS", "")
@@ -249,6 +246,24 @@ class Session:
 # Private
 
 
+def _settings_model(kind: str) -> type[BaseModel]:
+    from bluegreen.hooks.settings import settings_model
+
+    return settings_model(kind)
+
+
+def _settings_of(kind: str, written: object) -> Mapping[str, object]:
+    from bluegreen.hooks.settings import settings_of
+
+    return settings_of(kind, written)
+
+
+def _plugged(group: str) -> tuple[str, ...]:
+    from importlib.metadata import entry_points
+
+    return tuple(entry_points(group=group).names)
+
+
 def _together(parts: Sequence[Callable[[], None]]) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -262,3 +277,11 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+def _pids() -> str:
+    """The kernel that runs, and the namespace of this process's pid in it. Empty on a system that does not say it."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""

@@ -10,12 +10,17 @@ from bluegreen.domain.release import KnownGood, Quarantined
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who holds a lease: a person finds the process with it."""
+    """Who holds a lease: a person finds the process with it.
+
+    ``pids`` names what gives ``pid`` its meaning: the running kernel and the namespace. Containers may share a host's
+    name without sharing its processes. Empty where it cannot be told.
+    """
 
     user: str
     host: str
     pid: int
     command: str
+    pids: str = ""
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host} (pid {self.pid}, {self.command})"

@@ -81,7 +81,9 @@ def outlive(session: Session, service: str) -> bool:
 def is_driven(session: Session, service: str) -> bool:
     """True while some driver that may be alive holds the service's lease."""
     lease = session.store.service(service).lease
-    return lease is not None and lease.expires_at > session.clock.now() and not is_known_dead(lease.owner)
+    if lease is None or lease.expires_at <= session.clock.now():
+        return False
+    return not is_known_dead(lease.owner, session.owner)
 
 
 # Private

@@ -138,7 +138,7 @@ def _flip(
     now = session.clock.now()
     session.region = d.spec.region
     lease, before = session.store.preempt(d.service, session.owner, now=now, seconds=session.lease_seconds)
-    dead = before.lease is not None and is_known_dead(before.lease.owner)
+    dead = before.lease is not None and is_known_dead(before.lease.owner, session.owner)
     d = session.store.load(d.id)
     if d.ended:
         session.store.release(lease)

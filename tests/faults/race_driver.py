@@ -15,7 +15,6 @@ from bluegreen.clock import SystemClock
 from bluegreen.domain.deployment import Deployment, Route, Slot
 from bluegreen.domain.events import Event
 from bluegreen.domain.health import GroupSettings, LiveRoute, Observation, ScalableTarget
-from bluegreen.domain.service import Owner
 from bluegreen.domain.spec import RouteSpec
 from bluegreen.domain.split import Split
 from bluegreen.drivers.foreground import deploy, resume
@@ -30,7 +29,7 @@ from bluegreen.store.sqlite import SqliteStore
 from bluegreen.traffic.actions import Action
 from bluegreen.traffic.base import Fence
 from bluegreen.traffic.shifting import read_split, shift_split
-from bluegreen.wiring import Options, Session
+from bluegreen.wiring import Options, Session, this_process
 from tests.contract.store_support import a_client
 from tests.faults.race_world import MUTATING, SIGNATURE_SECONDS, ask, spec_of
 from tests.stage import NEW
@@ -77,8 +76,12 @@ class RacingSession(Session):
 
     @classmethod
     def of(cls, part: Part) -> RacingSession:
-        owner = Owner("ada", os.uname().nodename, os.getpid(), part.name)
-        session = cls(Options(), owner, environment={"BLUEGREEN_LEASE_SECONDS": LEASE_SECONDS}, clock=SystemClock())
+        session = cls(
+            Options(),
+            this_process(part.name),
+            environment={"BLUEGREEN_LEASE_SECONDS": LEASE_SECONDS},
+            clock=SystemClock(),
+        )
         session.part = part
         return session
 
