@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ValidationError
@@ -21,6 +21,37 @@ def only_mappings(kind: str, written: object) -> Mapping[str, object]:
     if not isinstance(written, Mapping):
         raise TypeError(f"{kind} takes its settings as keys and values")
     return written
+
+
+class Models(Mapping[str, type[BaseModel] | None]):
+    """The models by kind, each made when it is asked for: a configuration pays for the kinds that it names.
+
+    ``plugged`` names the kinds that are installed beside the built-in ones, of whose settings nothing is known. It is
+    asked when a kind is not built in, or when all are listed: finding entry points reads every installed package.
+    """
+
+    def __init__(
+        self,
+        built_in: Iterable[str] = (),
+        model: Callable[[str], type[BaseModel] | None] = lambda kind: None,
+        plugged: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        self._built_in = tuple(built_in)
+        self._model = model
+        self._plugged = plugged
+
+    def __getitem__(self, kind: str) -> type[BaseModel] | None:
+        if kind in self._built_in:
+            return self._model(kind)
+        if kind in self._plugged():
+            return None
+        raise KeyError(kind)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self._plugged(), *self._built_in)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,9 @@ _EXAMPLES = "as in 30s, 5m, 1h30m, 500ms or 2d"
 
 
 class Part(BaseModel):
-    """The base of every model here: nothing unknown, nothing converted in silence."""
+    """The base of every model here: nothing unknown, nothing converted in silence; built when it is first used."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 def must_be(what: str) -> PydanticCustomError:

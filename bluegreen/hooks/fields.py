@@ -57,7 +57,7 @@ Expressions = Annotated[tuple[str, ...], BeforeValidator(several, json_schema_in
 
 
 class Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class ProcessSettings(Settings):
