@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from importlib import import_module
 
 import click
@@ -76,6 +77,8 @@ def _section(level: int, path: list[str], command: click.Command) -> str:
     context: click.Context | None = None
     for name in path[:-1]:
         context = click.Context(click.Group(name), parent=context, info_name=name)
+    command = copy(command)
+    command._help_option = None  # click keeps the option of the first context that asked, whatever its names
     own = click.Context(command, parent=context, info_name=path[-1], terminal_width=WIDTH, max_content_width=WIDTH)
     own.help_option_names = ["-h", "--help"]
     return f"{'#' * level} {' '.join(path)}\n\n```\n{command.get_help(own).strip()}\n```\n"
