@@ -37,6 +37,7 @@ class HookStatus(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     UNAVAILABLE = "unavailable"
+    CANCELLED = "cancelled"
 
 
 class HoldKind(StrEnum):
@@ -89,7 +90,11 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class HookRun:
-    """``step`` is the shift step the run belongs to (after_step), else 0. ``handle`` finds a running hook again."""
+    """``step`` is the shift step the run belongs to (after_step), else 0. ``handle`` finds a running hook again.
+
+    ``links``: a name to a URL or a file. ``asks``: it waits for a person. ``forgiven``: attempts that do not count
+    against its retries, for a person let the deployment go on after them.
+    """
 
     point: HookPoint
     step: int
@@ -105,6 +110,24 @@ class HookRun:
     retry_at: float | None = None
     numbers: dict[str, float] = field(default_factory=dict)
 
+    links: dict[str, str] = field(default_factory=dict)
+    dry_run: bool = False
+    asks: bool = False
+    forgiven: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """It runs, or is to be tried again."""
+        return self.status is HookStatus.RUNNING or self.retry_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PointDeadline:
+    """Until when the hooks of a point may take, where that is limited."""
+
+    point: HookPoint
+    step: int
+    until: float
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -208,6 +231,7 @@ class Deployment:
     scaling: ScalingFacts = ScalingFacts()
     groups: tuple[GroupSettings, ...] = ()
     not_reverted: tuple[str, ...] = ()
+    ``clock_stopped_at``: since when no deadline counts, for only a person or a dry run is waited for.
     launched: bool = False
     healthy_since: float | None = None
     unhealthy_since: float | None = None
@@ -236,3 +260,5 @@ class Deployment:
     @property
     def ended(self) -> bool:
         return self.phase.final
+    point_deadline: PointDeadline | None = None
+    clock_stopped_at: float | None = None

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     TEST_ROUTE = "test_route"
     HOOK_STARTED = "hook_started"
     HOOK_ENDED = "hook_ended"
+    ASKED = "asked"
     GATE = "gate"
     WAITING = "waiting"
     HOLD = "hold"

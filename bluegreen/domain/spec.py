@@ -73,7 +73,10 @@ class ShiftStep:
 
 @dataclass(frozen=True, slots=True)
 class HookSpec:
-    """``settings`` is the kind's own, as written (``${VAR}`` unexpanded)."""
+    """``settings`` is the kind's own, as written (``${VAR}`` unexpanded).
+
+    Neighbours of one ``group`` (not 0) run at the same time. A ``dry_run`` is reported and never decides.
+    """
 
     point: HookPoint
     name: str
@@ -99,6 +102,8 @@ class HealthSpec:
     (at least one), without a break for ``settle`` seconds."""
 
     percent: float = 100.0
+    group: int = 0
+    dry_run: bool = False
     settle: float = 10.0
 
 
@@ -141,3 +146,6 @@ class Spec:
     gates: tuple[GateSpec, ...] = ()
     gate_interval: float = 5.0
     deadlines: Deadlines = Deadlines()
+    ``hook_timeouts``: the longest all hooks of a point may take together, and ``on_hook_timeout`` what then follows.
+    hook_timeouts: dict[HookPoint, float] = field(default_factory=dict)
+    on_hook_timeout: Consequence = Consequence.ROLL_BACK

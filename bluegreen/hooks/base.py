@@ -28,9 +28,12 @@ class HookCall:
 @dataclass(frozen=True, slots=True)
 class Passed:
     detail: str = ""
+    """``numbers`` and ``links`` (a name to a URL or a file) are shown and kept beside the verdict."""
+
     output: tuple[str, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
 
+    links: Mapping[str, str] = field(default_factory=dict)
 
 @dataclass(frozen=True, slots=True)
 class Failed:
@@ -38,15 +41,21 @@ class Failed:
     output: tuple[str, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
 
+    links: Mapping[str, str] = field(default_factory=dict)
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """``handle`` finds it again in the process that started it; ``progress`` is one line for the live view."""
+    """``handle`` finds it again in the process that started it; ``progress`` is one line for the live view.
+
+    ``asks``: it waits for a person, so the phase's deadline does not count meanwhile; the hook's own timeout does.
+    """
 
     handle: str
     again_in: float = 0.2
     progress: str = ""
 
+    links: Mapping[str, str] = field(default_factory=dict)
+    asks: bool = False
 
 Verdict = Passed | Failed | Pending
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from bluegreen.domain.deployment import HoldKind, Phase, Route, Written
 from bluegreen.domain.events import Kind
 from bluegreen.domain.service import Control, ControlRequest
 from bluegreen.lifecycle import drift, routing
+from bluegreen.lifecycle.hook_time import going_on
 from bluegreen.lifecycle.work import Work
 
 
@@ -41,7 +42,7 @@ def _apply(work: Work, request: ControlRequest) -> None:
                 work.event(Kind.PROMOTED, f"promoted by {request.by}: the remaining waits are skipped"),
                 promoted=True,
                 paused=False,
-                hold=_unless_paused(work),
+                **_unless_paused(work),
             )
         case Control.ACCEPT_LIVE:
             _accept_live(work, request)
@@ -53,12 +54,13 @@ def _apply(work: Work, request: ControlRequest) -> None:
 
 def _resume(work: Work, request: ControlRequest) -> None:
     if work.deployment.paused or work.deployment.hold:
-        work.record(work.event(Kind.RESUMED, f"resumed by {request.by}"), paused=False, hold=None)
+        changes = going_on(work.deployment, work.now())
+        work.record(work.event(Kind.RESUMED, f"resumed by {request.by}"), paused=False, **changes)
 
 
-def _unless_paused(work: Work) -> object:
+def _unless_paused(work: Work) -> dict[str, Any]:
     hold = work.deployment.hold
-    return None if hold and hold.kind is HoldKind.PAUSE else hold
+    return going_on(work.deployment, work.now()) if hold and hold.kind is HoldKind.PAUSE else {}
 
 
 def _accept_live(work: Work, request: ControlRequest) -> None:
@@ -71,7 +73,7 @@ def _accept_live(work: Work, request: ControlRequest) -> None:
     work.record(
         work.event(Kind.RESUMED, f"resumed by {request.by}: the live state is accepted"),
         routes=routes,
-        hold=None,
+        **going_on(work.deployment, work.now()),
         **drift.accepted(work, green, blue),
     )
 
@@ -94,7 +96,7 @@ def _reassert(work: Work, request: ControlRequest) -> None:
     work.record(
         work.event(Kind.RESUMED, f"resumed by {request.by}: what this deployment set is set again"),
         routes=routes,
-        hold=None,
+        **going_on(work.deployment, work.now()),
     )
 
 

@@ -178,6 +178,8 @@ class Engine:
         d = work.deployment
         if d.deadline is None or work.now() < d.deadline or d.hold is not None or d.phase is Phase.ROLLBACK:
             return None
+        if d.clock_stopped_at is not None:
+            return None
         waited = f": {d.waiting.reason}" if d.waiting else ""
         reason = f"phase {d.phase.value} passed its deadline{waited}"
         if d.phase is Phase.TEARDOWN:

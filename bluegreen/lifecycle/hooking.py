@@ -1,15 +1,22 @@
-"""Running the hooks of a point, one after the other. A result is stored once: no driver runs a finished hook again."""
+"""Running the hooks of a point, in their order, neighbours of one group at the same time.
+
+Nothing here waits: a tick starts what may start and polls what runs. A result is stored once, so that no driver runs a
+finished hook again; one that ran when its driver died is found again by its handle, or started again and told.
+"""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from bluegreen.domain.deployment import Deployment, HoldKind, HookRun, HookStatus
-from bluegreen.domain.events import Kind
+from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.spec import Consequence, HookPoint, HookSpec
-from bluegreen.errors import HookLostError, HookUnavailableError
-from bluegreen.hooks.base import Failed, HookCall, Passed, Pending, Verdict
+from bluegreen.errors import ConfigurationError, HookLostError, HookUnavailableError
+from bluegreen.hooks.base import Failed, Hook, Passed, Pending, Verdict
+from bluegreen.lifecycle.hook_facts import call_of
+from bluegreen.lifecycle.hook_time import DECIDES_NOTHING, point_deadline, with_hooks
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Reject, Wait
 from bluegreen.lifecycle.work import Work
 
@@ -18,80 +25,83 @@ UNAVAILABLE_RETRIES = 3
 
 
 def run_hooks(work: Work, point: HookPoint, step: int = 0) -> Outcome:
-    """Done when all passed (or there are none); Reject at the first that failed for good."""
-    for spec in work.deployment.spec.hooks:
-        if spec.point is point:
-            outcome = _advance(work, spec, step)
-            if not isinstance(outcome, Done):
-                return outcome
-    return Done()
+    """Done when all passed (or there are none); Reject at the first that failed for good.
 
-
-def find_run(deployment: Deployment, spec: HookSpec, step: int) -> HookRun | None:
-    return next(
-        (r for r in deployment.hooks if (r.point, r.step, r.name) == (spec.point, step, spec.name)),
-        None,
-    )
+    At ``on_rollback`` and ``on_success`` every hook runs, and the first that failed is told at the end.
+    """
+    worst: Outcome = Done()
+    for together in _groups(work.deployment, point):
+        outcome = _advance_all(work, together, step)
+        if isinstance(outcome, Wait):
+            return _within_time(work, point, step, outcome)
+        if not isinstance(outcome, Done) and point not in DECIDES_NOTHING:
+            return outcome
+        worst = outcome if isinstance(worst, Done) else worst
+    return worst
 
 
 def cancel_running(work: Work) -> None:
     """Stop what still runs when the deployment turns back: nothing of it may outlive the phase."""
-    runs = [run for run in work.deployment.hooks if run.status is HookStatus.RUNNING]
-    if not runs:
-        return
-    for run in runs:
-        _cancel(work, run)
-    ended = {(r.point, r.step, r.name) for r in runs}
-    now = work.now()
-    work.record(
-        *(work.event(Kind.HOOK_ENDED, f"hook {r.name} ({r.point}) was cancelled", hook=r.name) for r in runs),
-        hooks=tuple(
-            replace(r, status=HookStatus.FAILED, detail="cancelled", ended_at=now)
-            if (r.point, r.step, r.name) in ended
-            else r
-            for r in work.deployment.hooks
-        ),
-    )
-
-
-def call_facts(deployment: Deployment, point: HookPoint, step: int) -> dict[str, str]:
-    """What every hook is told, as strings; processes get each as ``BLUEGREEN_<NAME>``."""
-    release = deployment.release
-    spec = deployment.spec
-    facts = {
-        "deployment": deployment.id,
-        "service": deployment.service,
-        "cluster": spec.cluster,
-        "point": point.value,
-        "phase": deployment.phase.value,
-        "step": str(step),
-        "green_percent": f"{spec.shift[step].percent:g}" if 0 <= deployment.step < len(spec.shift) else "0",
-        "blue": deployment.blue.name,
-        "green": deployment.green.name,
-        "blue_service": deployment.blue.service,
-        "green_service": deployment.green.service,
-        "previous_release": deployment.previous.id,
-        "release": release.id if release else "",
-        "task_definition": release.task_definition if release else "",
-        "images": json.dumps(release.images if release else {}, sort_keys=True),
-        "load_balancer": deployment.routes[0].load_balancer if deployment.routes else "",
-    }
-    if deployment.routes and deployment.routes[0].url:
-        facts["production_url"] = deployment.routes[0].url
-    if spec.test_header:
-        facts["test_header"] = spec.test_header
-    if deployment.rollback:
-        facts["rollback_reason"] = deployment.rollback.reason
-    return facts
+    running = [run for run in work.deployment.hooks if run.is_open and run.point is not HookPoint.ON_ROLLBACK]
+    _cancel_all(work, running, "cancelled: the deployment turned back")
 
 
 # Private
 
 
+def _groups(d: Deployment, point: HookPoint) -> Iterable[list[HookSpec]]:
+    """Those that run at the same time; one without a group runs alone."""
+    listed = [spec for spec in d.spec.hooks if spec.point is point]
+    for _, members in groupby(enumerate(listed), key=lambda each: (each[1].group, each[1].group == 0 and each[0])):
+        yield [spec for _, spec in members]
+
+
+def _advance_all(work: Work, together: Sequence[HookSpec], step: int) -> Outcome:
+    """The first no cancels the others. One that could not be asked holds only when no other one runs any more."""
+    outcomes: list[Outcome] = []
+    for spec in together:
+        outcome = _advance(work, spec, step)
+        if isinstance(outcome, Reject) and spec.point not in DECIDES_NOTHING:
+            others = [run for each in together if (run := _find(work.deployment, each, step)) and run.is_open]
+            _cancel_all(work, others, f"cancelled: {spec.name} decided")
+            return outcome
+        outcomes.append(outcome)
+    waits = [outcome for outcome in outcomes if isinstance(outcome, Wait)]
+    if waits:
+        return _joined(waits)
+    return next((outcome for outcome in outcomes if not isinstance(outcome, Done)), Done())
+
+
+def _joined(waits: list[Wait]) -> Wait:
+    ends = [wait.until for wait in waits if wait.until is not None]
+    until = max(ends) if len(ends) == len(waits) else None
+    return Wait("; ".join(wait.reason for wait in waits), min(wait.seconds for wait in waits), until)
+
+
+def _within_time(work: Work, point: HookPoint, step: int, wait: Wait) -> Outcome:
+    d, until = work.deployment, point_deadline(work.deployment, point, step)
+    if until is None or d.clock_stopped_at is not None:
+        return wait
+    if work.now() < until:
+        return replace(wait, seconds=min(wait.seconds, until - work.now()))
+    allowed = f"{d.spec.hook_timeouts.get(point, 0.0):g} s"
+    running = [run for run in d.hooks if run.is_open and (run.point, run.step) == (point, step)]
+    _cancel_all(work, running, f"cancelled: the hooks of {point} had {allowed}")
+    reason = f"the hooks of {point} did not end within {allowed}: {wait.reason}"
+    if d.spec.on_hook_timeout is Consequence.ROLL_BACK:
+        return Reject(reason)
+    way_out = f"bluegreen resume {d.service} gives them as long again; or bluegreen rollback {d.service}"
+    return Hold(HoldKind.DEADLINE, reason, way_out)
+
+
+def _find(d: Deployment, spec: HookSpec, step: int) -> HookRun | None:
+    return next((run for run in d.hooks if _key(run) == (spec.point, step, spec.name)), None)
+
+
 def _advance(work: Work, spec: HookSpec, step: int) -> Outcome:
-    run = find_run(work.deployment, spec, step)
+    run = _find(work.deployment, spec, step)
     if run is None:
-        return _start(work, spec, step, attempt=1)
+        return _start(work, spec, _new(work, spec, step, attempts=1))
     if run.status is HookStatus.PASSED:
         return Done()
     if run.status is HookStatus.RUNNING:
@@ -99,24 +109,29 @@ def _advance(work: Work, spec: HookSpec, step: int) -> Outcome:
     if run.retry_at is not None:
         if work.now() < run.retry_at:
             return Wait(f"hook {spec.name} is tried again", run.retry_at - work.now(), run.retry_at)
-        return _start(work, spec, step, attempt=run.attempts + 1)
+        return _start(work, spec, _new(work, spec, step, run.attempts + 1, run.forgiven))
     return _verdict_for_good(work, spec, run)
 
 
-def _start(work: Work, spec: HookSpec, step: int, attempt: int) -> Outcome:
-    run = HookRun(spec.point, step, spec.name, spec.kind, HookStatus.RUNNING, work.now(), attempts=attempt)
-    again = f" (attempt {attempt})" if attempt > 1 else ""
-    _store(work, run, Kind.HOOK_STARTED, f"hook {spec.name} ({spec.point}) started{again}")
-    call = HookCall(
+def _new(work: Work, spec: HookSpec, step: int, attempts: int, forgiven: int = 0) -> HookRun:
+    return HookRun(
         spec.point,
+        step,
         spec.name,
-        attempt,
-        spec.timeout,
-        base_url=_base_url(work.deployment),
-        facts=call_facts(work.deployment, spec.point, step),
+        spec.kind,
+        HookStatus.RUNNING,
+        work.now(),
+        attempts=attempts,
+        forgiven=forgiven,
+        dry_run=spec.dry_run,
     )
+
+
+def _start(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
+    again = f" (attempt {run.attempts})" if run.attempts > 1 else ""
+    _store(work, run, Kind.HOOK_STARTED, f"{_title(spec)} started{again}")
     try:
-        verdict = work.world.hook(spec).start(call)
+        verdict = _hook(work, spec).start(call_of(work.deployment, spec, run.step, run.attempts))
     except HookUnavailableError as error:
         return _unavailable(work, spec, run, error)
     return _settle(work, spec, run, verdict)
@@ -126,7 +141,7 @@ def _poll(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
     if run.handle is None:
         return _interrupted(work, spec, run)
     try:
-        verdict = work.world.hook(spec).poll(run.handle)
+        verdict = _hook(work, spec).poll(run.handle)
     except HookLostError:
         return _interrupted(work, spec, run)
     except HookUnavailableError as error:
@@ -141,10 +156,10 @@ def _timed_out(work: Work, spec: HookSpec, handle: str) -> Failed:
     """A cancelled hook may still say what it did last."""
     reason = f"no answer within {spec.timeout:g} s"
     try:
-        last = work.world.hook(spec).poll(handle)
+        last = _hook(work, spec).poll(handle)
     except HookUnavailableError:
         return Failed(reason)
-    return Failed(reason, last.output) if isinstance(last, Failed) else Failed(reason)
+    return Failed(reason, last.output, links=last.links) if isinstance(last, Failed) else Failed(reason)
 
 
 def _interrupted(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
@@ -154,56 +169,99 @@ def _interrupted(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
             Kind.WARNING, f"hook {spec.name} was interrupted with its driver; it is started again", hook=spec.name
         )
     )
-    return _start(work, spec, run.step, attempt=run.attempts)
+    return _start(work, spec, _new(work, spec, run.step, run.attempts, run.forgiven))
 
 
 def _settle(work: Work, spec: HookSpec, run: HookRun, verdict: Verdict) -> Outcome:
     match verdict:
-        case Pending(handle=handle, again_in=again_in, progress=progress):
-            if handle != run.handle:
-                _store(work, replace(run, handle=handle), None, "")
+        case Pending(again_in=again_in, progress=progress):
+            _note_pending(work, spec, run, verdict)
             return Wait(f"hook {spec.name}: {progress or 'running'}", again_in)
-        case Passed(detail=detail, output=output, numbers=numbers):
-            run = replace(run, output=output, numbers=dict(numbers), handle=None)
+        case Passed(detail=detail, output=output, numbers=numbers, links=links):
+            run = replace(run, output=output, numbers=dict(numbers), links={**run.links, **links}, handle=None)
             ended = replace(run, status=HookStatus.PASSED, ended_at=work.now(), detail=detail)
-            _store(work, ended, Kind.HOOK_ENDED, f"hook {spec.name} ({spec.point}) passed: {detail}".rstrip(": "))
+            _store(work, ended, Kind.HOOK_ENDED, f"{_title(spec)} passed: {detail}".rstrip(": "))
             return Done()
-        case Failed(reason=reason, output=output, numbers=numbers):
-            return _failed(work, spec, replace(run, detail=reason, output=output, numbers=dict(numbers)))
+        case Failed(reason=reason, output=output, numbers=numbers, links=links):
+            known = {**run.links, **links}
+            return _failed(work, spec, replace(run, detail=reason, output=output, numbers=dict(numbers), links=known))
+
+
+def _note_pending(work: Work, spec: HookSpec, run: HookRun, verdict: Pending) -> None:
+    links = {**run.links, **verdict.links}
+    noted = replace(run, handle=verdict.handle, links=links, asks=verdict.asks)
+    if noted == run:
+        return
+    asked = verdict.asks and not run.asks
+    _store(work, noted, Kind.ASKED if asked else None, f"{_title(spec)} {verdict.progress}")
 
 
 def _failed(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
-    left = run.attempts <= spec.retries
-    retry_at = work.now() + spec.backoff * 2 ** (run.attempts - 1) if left else None
-    ended = replace(run, status=HookStatus.FAILED, ended_at=work.now(), handle=None, retry_at=retry_at)
-    _store(work, ended, Kind.HOOK_ENDED, f"hook {spec.name} ({spec.point}) failed: {run.detail}")
-    if retry_at is not None:
-        return Wait(f"hook {spec.name} is tried again", retry_at - work.now(), retry_at)
+    left = run.attempts - run.forgiven <= spec.retries
+    ended = _ended(work, spec, run, HookStatus.FAILED, left)
+    _store(work, ended, Kind.HOOK_ENDED, f"{_title(spec)} failed: {run.detail}")
+    if ended.retry_at is not None:
+        return Wait(f"hook {spec.name} is tried again", ended.retry_at - work.now(), ended.retry_at)
     return _verdict_for_good(work, spec, ended)
 
 
 def _unavailable(work: Work, spec: HookSpec, run: HookRun, error: HookUnavailableError) -> Outcome:
-    left = run.attempts <= UNAVAILABLE_RETRIES
-    retry_at = work.now() + spec.backoff * 2 ** (run.attempts - 1) if left else None
-    ended = replace(
-        run, status=HookStatus.UNAVAILABLE, ended_at=work.now(), handle=None, retry_at=retry_at, detail=error.message
-    )
-    _store(work, ended, Kind.HOOK_ENDED, f"hook {spec.name} ({spec.point}) could not be asked: {error.message}")
-    if retry_at is not None:
-        return Wait(f"hook {spec.name} is asked again", retry_at - work.now(), retry_at)
+    left = run.attempts - run.forgiven <= UNAVAILABLE_RETRIES
+    ended = _ended(work, spec, replace(run, detail=error.message), HookStatus.UNAVAILABLE, left)
+    _store(work, ended, Kind.HOOK_ENDED, f"{_title(spec)} could not be asked: {error.message}")
+    if ended.retry_at is not None:
+        return Wait(f"hook {spec.name} is asked again", ended.retry_at - work.now(), ended.retry_at)
     return _verdict_for_good(work, spec, ended)
 
 
+def _ended(work: Work, spec: HookSpec, run: HookRun, status: HookStatus, again: bool) -> HookRun:
+    pause = spec.backoff * 2 ** (run.attempts - run.forgiven - 1)
+    retry_at = work.now() + pause if again else None
+    return replace(run, status=status, ended_at=work.now(), handle=None, retry_at=retry_at)
+
+
 def _verdict_for_good(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
+    if spec.dry_run:
+        return Done()
     if run.status is HookStatus.UNAVAILABLE and spec.unavailable is Consequence.HOLD:
         service = work.deployment.service
         return Hold(
             HoldKind.UNAVAILABLE,
-            f"hook {spec.name} ({spec.point}) could not be asked {run.attempts} times: {run.detail}",
+            f"{_title(spec)} could not be asked {run.attempts - run.forgiven} times: {run.detail}",
             f"mend it, then bluegreen resume {service}; or bluegreen rollback {service}",
         )
-    word = "could not be asked" if run.status is HookStatus.UNAVAILABLE else "failed"
-    return Reject(f"hook {spec.name} ({spec.point}) {word}: {run.detail}")
+    word = {HookStatus.UNAVAILABLE: "could not be asked: ", HookStatus.CANCELLED: "was "}.get(run.status, "failed: ")
+    return Reject(f"{_title(spec)} {word}{run.detail}")
+
+
+def _hook(work: Work, spec: HookSpec) -> Hook:
+    """What this machine cannot build (a variable is not set, a plug-in is missing) can not be asked from here."""
+    try:
+        return work.world.hook(spec)
+    except ConfigurationError as error:
+        raise HookUnavailableError(error.message, hint=error.hint) from error
+
+
+def _title(spec: HookSpec) -> str:
+    return f"hook {spec.name} ({spec.point}{', dry run' if spec.dry_run else ''})"
+
+
+def _cancel_all(work: Work, runs: Sequence[HookRun], why: str) -> None:
+    """Their results are stored at once, so that nobody starts one of them again."""
+    if not runs:
+        return
+    for run in runs:
+        _cancel(work, run)
+    now = work.now()
+    ended = {_key(run): _cancelled(run, why, now) for run in runs}
+    events = [work.event(Kind.HOOK_ENDED, f"hook {r.name} ({r.point}) was {why}", **_data(r)) for r in ended.values()]
+    hooks = [ended.get(_key(run), run) for run in work.deployment.hooks]
+    work.record(*events, **with_hooks(work.deployment, hooks, now))
+
+
+def _cancelled(run: HookRun, why: str, now: float) -> HookRun:
+    detail = f"{why}; before: {run.detail}" if run.detail else why
+    return replace(run, status=HookStatus.CANCELLED, detail=detail, ended_at=now, handle=None, retry_at=None)
 
 
 def _cancel(work: Work, run: HookRun) -> None:
@@ -211,21 +269,25 @@ def _cancel(work: Work, run: HookRun) -> None:
     if spec is None or run.handle is None:
         return
     try:
-        work.world.hook(spec).cancel(run.handle)
+        _hook(work, spec).cancel(run.handle)
     except HookUnavailableError as error:
         work.publish(work.event(Kind.WARNING, f"hook {run.name} could not be cancelled: {error.message}"))
 
 
 def _store(work: Work, run: HookRun, kind: Kind | None, message: str) -> None:
-    key = (run.point, run.step, run.name)
-    others = tuple(r for r in work.deployment.hooks if (r.point, r.step, r.name) != key)
-    data = {"hook": run.name, "point": run.point.value, "status": run.status.value, "detail": run.detail}
-    events = (work.event(kind, message, **data),) if kind else ()
-    work.record(*events, hooks=(*others, run))
+    known = work.deployment.hooks
+    places = [index for index, each in enumerate(known) if _key(each) == _key(run)]
+    at = places[0] if places else len(known)
+    hooks = (*known[:at], run, *known[at + 1 :])
+    events: tuple[Event, ...] = (work.event(kind, message, **_data(run)),) if kind else ()
+    work.record(*events, **with_hooks(work.deployment, hooks, work.now()))
 
 
-def _base_url(deployment: Deployment) -> str | None:
-    given = deployment.spec.test_base_url
-    if given:
-        return given.rstrip("/")
-    return deployment.test_route.url.rstrip("/") if deployment.test_route and deployment.test_route.url else None
+def _key(run: HookRun) -> tuple[HookPoint, int, str]:
+    return run.point, run.step, run.name
+
+
+def _data(run: HookRun) -> dict[str, object]:
+    data: dict[str, object] = {"hook": run.name, "point": run.point.value, "status": run.status.value}
+    data |= {"detail": run.detail, "numbers": dict(run.numbers), "links": dict(run.links)}
+    return data | ({"dry_run": True} if run.dry_run else {})

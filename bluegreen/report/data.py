@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bluegreen.domain.deployment import Deployment, HookRun, Phase, Route, Slot
+from bluegreen.domain.deployment import Deployment, HookRun, HookStatus, Phase, Route, Slot
 from bluegreen.domain.events import Event
 from bluegreen.domain.health import Observation, SlotHealth
 from bluegreen.domain.release import Release, ReleaseRequest
@@ -218,6 +218,10 @@ def _hook(run: HookRun) -> Data:
         "seconds": None if run.ended_at is None else _rounded(run.ended_at - run.started_at),
         "detail": run.detail,
         "output": list(run.output),
+        "numbers": dict(run.numbers),
+        "links": dict(run.links),
+        "dry_run": run.dry_run,
+        "waits_for_a_person": run.asks and run.status is HookStatus.RUNNING,
     }
 
 

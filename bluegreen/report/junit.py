@@ -1,6 +1,7 @@
 """A deployment's hooks as JUnit XML: one suite for each hook point, for CodeBuild's report groups and any CI.
 
-Failed is a failure, could not be asked an error, and what was never reached within a point that began is skipped.
+Failed is a failure, could not be asked an error. Skipped are: what was never reached within a point that began, what
+was cancelled because another hook had decided, and a dry run that failed, with what it said.
 """
 
 from __future__ import annotations
@@ -53,20 +54,38 @@ def _case(deployment: Deployment, run: HookRun) -> Xml.Element:
     step = f" (step {run.step})" if run.point is HookPoint.AFTER_STEP else ""
     case = _named(deployment, run.point, f"{run.name}{step}", f"{took:.3f}")
     detail = _clean(run.detail)
-    if run.numbers or run.attempts > 1:
-        properties = Xml.SubElement(case, "properties")
-        for name, value in {**run.numbers, "attempts": float(run.attempts)}.items():
-            Xml.SubElement(properties, "property", name=_clean(name), value=f"{value:g}")
+    properties = _properties(run)
+    if properties:
+        holder = Xml.SubElement(case, "properties")
+        for name, value in properties.items():
+            Xml.SubElement(holder, "property", name=_clean(name), value=_clean(value))
     said = list(run.output)
-    if run.status in _WRONG:
+    if skipped := _why_skipped(run):
+        Xml.SubElement(case, "skipped", message=_clean(skipped))
+    if run.status in _WRONG and not skipped:
         Xml.SubElement(case, _WRONG[run.status], message=detail, type=run.kind).text = detail
-    elif run.status is HookStatus.RUNNING:
-        Xml.SubElement(case, "skipped", message="it is still running")
     else:
         said.insert(0, run.detail)
-    if said:
-        Xml.SubElement(case, "system-out").text = _clean("\n".join(said))
+    if text := "\n".join(said).strip():
+        Xml.SubElement(case, "system-out").text = _clean(text)
     return case
+
+
+def _why_skipped(run: HookRun) -> str:
+    """Empty when its verdict counts."""
+    if run.status is HookStatus.RUNNING:
+        return "it is still running"
+    if run.status is HookStatus.CANCELLED:
+        return run.detail
+    if run.dry_run and run.status in _WRONG:
+        return f"dry run, decides nothing: {'failed' if run.status is HookStatus.FAILED else 'could not be asked'}"
+    return ""
+
+
+def _properties(run: HookRun) -> dict[str, str]:
+    numbers = {name: f"{value:g}" for name, value in run.numbers.items()}
+    attempts = {"attempts": str(run.attempts)} if numbers or run.attempts > 1 else {}
+    return {**numbers, **attempts, **run.links, **({"dry_run": "true"} if run.dry_run else {})}
 
 
 def _skipped(deployment: Deployment, spec: HookSpec) -> Xml.Element:

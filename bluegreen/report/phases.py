@@ -29,7 +29,8 @@ def phase_lines(d: Deployment, now: float, glyphs: Glyphs, *, hooks: str = "all"
         if _ended(d, phase) and not (ended and is_worth_a_line(d, phase, now)):
             continue
         lines.append(_phase_line(d, phase, now, glyphs))
-        lines += [_hook_line(run, now, glyphs) for run in _runs(d, phase) if _is_shown(run, hooks)]
+        for run in _runs(d, phase):
+            lines += _hook_lines(run, now, glyphs) if _is_shown(run, hooks) else []
     return lines
 
 
@@ -91,6 +92,12 @@ def shift_plan(steps: list[tuple[float, float]]) -> str:
     if len(said) > 5:
         said = [*said[:3], f"... {len(said) - 4} more ...", said[-1]]
     return ", then ".join(said)
+
+
+def hook_numbers(run: HookRun) -> str:
+    """The first few numbers that its words do not tell already, as ``p99 0.21, requests 100``."""
+    told = [f"{name} {value:.6g}" for name, value in run.numbers.items() if name != "seconds"]
+    return ", ".join([number for number in told if number.split()[-1] not in run.detail][:4])
 
 
 # Private
@@ -155,16 +162,27 @@ def _is_shown(run: HookRun, hooks: str) -> bool:
     return hooks == "all" or (hooks == "open" and run.status is not HookStatus.PASSED)
 
 
+def _hook_lines(run: HookRun, now: float, glyphs: Glyphs) -> list[Line]:
+    links = [line(" " * 8, Span(f"{name}: {place}", Style.DIM)) for name, place in run.links.items()]
+    return [_hook_line(run, now, glyphs), *links]
+
+
 def _hook_line(run: HookRun, now: float, glyphs: Glyphs) -> Line:
     marks = {
         HookStatus.RUNNING: (glyphs.now, Style.BOLD),
         HookStatus.PASSED: (glyphs.done, Style.GOOD),
         HookStatus.FAILED: (glyphs.failed, Style.BAD),
         HookStatus.UNAVAILABLE: (glyphs.failed, Style.WARN),
+        HookStatus.CANCELLED: (glyphs.later, Style.DIM),
     }
     mark, style = marks[run.status]
+    if run.dry_run and style is Style.BAD:
+        style = Style.WARN
     took = duration((run.ended_at if run.ended_at is not None else now) - run.started_at)
     place = run.point.value + (f" {run.step + 1}" if run.point is HookPoint.AFTER_STEP else "")
     tries = f" (attempt {run.attempts})" if run.attempts > 1 else ""
     said = "could not be asked: " + run.detail if run.status is HookStatus.UNAVAILABLE else run.detail
-    return line(" " * 6, Span(mark, style), f" {place} {run.name}{tries}  {took}  ", Span(said, Style.DIM))
+    numbers = f" ({numbered})" if (numbered := hook_numbers(run)) else ""
+    dry = " (dry run: decides nothing)" if run.dry_run else ""
+    said = f"{said}{numbers}"
+    return line(" " * 6, Span(mark, style), f" {place} {run.name}{dry}{tries}  {took}  ", Span(said, Style.DIM))

@@ -78,3 +78,32 @@ def test_a_hook_of_the_same_name_at_another_point_is_its_own() -> None:
     hooks = (HookSpec(HookPoint.BAKE, "smoke", "http"), *SPEC.hooks)
     root = parsed(a_run("smoke", HookStatus.PASSED), spec=replace(SPEC, hooks=hooks))
     assert [suite.get("name") for suite in root] == ["orders.test"]
+
+
+def test_a_dry_run_that_failed_is_skipped_with_all_that_it_said() -> None:
+    root = parsed(a_run("new", HookStatus.FAILED, detail="3 of 9 failed", output=("test_a: no",), dry_run=True))
+    assert (root.get("failures"), root.get("skipped")) == ("0", "1")
+    case = root.find(".//testcase")
+    assert case is not None
+    assert "dry run" in (case.find("skipped").get("message") or "")  # type: ignore[union-attr]
+    assert case.findtext("system-out") == "3 of 9 failed\ntest_a: no"
+
+
+def test_a_dry_run_that_passed_is_a_pass_that_says_what_it_is() -> None:
+    root = parsed(a_run("new", HookStatus.PASSED, detail="9 passed", dry_run=True))
+    assert (root.get("failures"), root.get("skipped")) == ("0", "0")
+    assert [p.get("value") for p in root.iter("property") if p.get("name") == "dry_run"] == ["true"]
+
+
+def test_what_another_hooks_no_cancelled_is_skipped_and_says_so() -> None:
+    root = parsed(
+        a_run("bad", HookStatus.FAILED, detail="500"),
+        a_run("slow", HookStatus.CANCELLED, detail="cancelled: bad decided"),
+    )
+    assert (root.get("failures"), root.get("skipped")) == ("1", "1")
+    assert "cancelled: bad decided" in [element.get("message") for element in root.iter("skipped")]
+
+
+def test_a_hooks_links_are_properties_of_its_case() -> None:
+    root = parsed(a_run("e2e", HookStatus.PASSED, links={"log": "https://logs/1?a=1&b=2"}))
+    assert ("log", "https://logs/1?a=1&b=2") in [(p.get("name"), p.get("value")) for p in root.iter("property")]
