@@ -22,12 +22,22 @@ QUICK: dict[str, Any] = {
 """Waits as short as they can be told apart: the campaign is about what happens between them."""
 
 SLOTS = ("orders-1", "orders-2")
+ROOT = Path(__file__).parents[2]
+
+
+class HastyTeam(Team):
+    """Its commands do not wait five minutes for the end of a dead driver's signature: see the module they run."""
+
+    module = "tests.faults.hasty"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return super().environment(PYTHONPATH=str(ROOT), **more)
 
 
 @contextmanager
-def team_in(folder: Path, **parameters: str) -> Iterator[Team]:
+def team_in(folder: Path, kind: type[Team] = Team, **parameters: str) -> Iterator[Team]:
     folder.mkdir(parents=True, exist_ok=True)
-    team = Team(folder, DeregistrationDelay="2", **parameters)
+    team = kind(folder, DeregistrationDelay="2", **parameters)
     try:
         team.configure(**QUICK)
         yield team

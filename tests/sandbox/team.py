@@ -53,6 +53,9 @@ class Requests:
 
 
 class Team:
+    module = "bluegreen"
+    """What ``python -m`` runs as the command."""
+
     def __init__(self, root: Path, **parameters: str) -> None:
         self.root = root
         words = [word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}")]
@@ -72,7 +75,7 @@ class Team:
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "bluegreen", *words],
+            [sys.executable, "-m", self.module, *words],
             cwd=self.root,
             env=self.environment(**environment),
             stdout=subprocess.PIPE,
