@@ -109,7 +109,6 @@ class HookRun:
     handle: str | None = None
     retry_at: float | None = None
     numbers: dict[str, float] = field(default_factory=dict)
-
     links: dict[str, str] = field(default_factory=dict)
     dry_run: bool = False
     asks: bool = False
@@ -128,6 +127,7 @@ class PointDeadline:
     point: HookPoint
     step: int
     until: float
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -208,6 +208,7 @@ class Deployment:
     ``blind_gates`` pairs a gate with since when it cannot be read.
     ``driver`` is the token of the last driver that took it up and knew what the one before had left behind.
     ``late_until`` is when, on AWS's clocks, the last write is dead of a driver that vanished or got no answer.
+    ``clock_stopped_at``: since when no deadline counts, for only a person or a dry run is waited for.
     """
 
     id: str
@@ -231,7 +232,6 @@ class Deployment:
     scaling: ScalingFacts = ScalingFacts()
     groups: tuple[GroupSettings, ...] = ()
     not_reverted: tuple[str, ...] = ()
-    ``clock_stopped_at``: since when no deadline counts, for only a person or a dry run is waited for.
     launched: bool = False
     healthy_since: float | None = None
     unhealthy_since: float | None = None
@@ -251,6 +251,8 @@ class Deployment:
     waiting: Waiting | None = None
     hold: Hold | None = None
     deadline: float | None = None
+    point_deadline: PointDeadline | None = None
+    clock_stopped_at: float | None = None
     spans: tuple[PhaseSpan, ...] = ()
     rollback: RollbackFacts | None = None
     driver: int = 0
@@ -260,5 +262,3 @@ class Deployment:
     @property
     def ended(self) -> bool:
         return self.phase.final
-    point_deadline: PointDeadline | None = None
-    clock_stopped_at: float | None = None

@@ -86,6 +86,8 @@ class HookSpec:
     retries: int = 0
     backoff: float = 2.0
     unavailable: Consequence = Consequence.ROLL_BACK
+    group: int = 0
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,6 @@ class HealthSpec:
     (at least one), without a break for ``settle`` seconds."""
 
     percent: float = 100.0
-    group: int = 0
-    dry_run: bool = False
     settle: float = 10.0
 
 
@@ -128,6 +128,7 @@ class Spec:
     """``settle``: how long after its last write a split is trusted to have reached every node.
 
     ``test_header`` is ``Name: value``, what a request must carry where the test route is a rule on a header.
+    ``hook_timeouts``: the longest all hooks of a point may take together, and ``on_hook_timeout`` what then follows.
     """
 
     service: str
@@ -146,6 +147,5 @@ class Spec:
     gates: tuple[GateSpec, ...] = ()
     gate_interval: float = 5.0
     deadlines: Deadlines = Deadlines()
-    ``hook_timeouts``: the longest all hooks of a point may take together, and ``on_hook_timeout`` what then follows.
     hook_timeouts: dict[HookPoint, float] = field(default_factory=dict)
     on_hook_timeout: Consequence = Consequence.ROLL_BACK

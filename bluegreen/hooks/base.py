@@ -27,21 +27,21 @@ class HookCall:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    detail: str = ""
     """``numbers`` and ``links`` (a name to a URL or a file) are shown and kept beside the verdict."""
 
+    detail: str = ""
     output: tuple[str, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
-
     links: Mapping[str, str] = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
     reason: str
     output: tuple[str, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
-
     links: Mapping[str, str] = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -53,9 +53,9 @@ class Pending:
     handle: str
     again_in: float = 0.2
     progress: str = ""
-
     links: Mapping[str, str] = field(default_factory=dict)
     asks: bool = False
+
 
 Verdict = Passed | Failed | Pending
 

@@ -1,0 +1,62 @@
+"""What a hook is told of the deployment it is called in. Pure."""
+
+from __future__ import annotations
+
+import json
+
+from bluegreen.domain.deployment import Deployment
+from bluegreen.domain.spec import HookPoint, HookSpec
+from bluegreen.hooks.base import HookCall
+
+
+def call_of(d: Deployment, spec: HookSpec, step: int, attempt: int) -> HookCall:
+    """``base_url`` is the test route's."""
+    facts = call_facts(d, spec.point, step)
+    return HookCall(spec.point, spec.name, attempt, spec.timeout, base_url=_base_url(d), facts=facts)
+
+
+def call_facts(deployment: Deployment, point: HookPoint, step: int) -> dict[str, str]:
+    """What every hook is told, as strings; processes get each as ``BLUEGREEN_<NAME>``."""
+    release = deployment.release
+    spec = deployment.spec
+    facts = {
+        "deployment": deployment.id,
+        "service": deployment.service,
+        "cluster": spec.cluster,
+        "point": point.value,
+        "phase": deployment.phase.value,
+        "step": str(step),
+        "green_percent": _green_percent(deployment),
+        "blue": deployment.blue.name,
+        "green": deployment.green.name,
+        "blue_service": deployment.blue.service,
+        "green_service": deployment.green.service,
+        "previous_release": deployment.previous.id,
+        "release": release.id if release else "",
+        "task_definition": release.task_definition if release else "",
+        "images": json.dumps(release.images if release else {}, sort_keys=True),
+        "load_balancer": deployment.routes[0].load_balancer if deployment.routes else "",
+    }
+    if deployment.routes and deployment.routes[0].url:
+        facts["production_url"] = deployment.routes[0].url
+    if spec.test_header:
+        facts["test_header"] = spec.test_header
+    if deployment.rollback:
+        facts["rollback_reason"] = deployment.rollback.reason
+        facts["rollback_from"] = deployment.rollback.from_phase.value
+    return facts
+
+
+# Private
+
+
+def _green_percent(d: Deployment) -> str:
+    on_its_way = d.rollback is None and 0 <= d.step < len(d.spec.shift)
+    return f"{d.spec.shift[d.step].percent:g}" if on_its_way else "0"
+
+
+def _base_url(deployment: Deployment) -> str | None:
+    given = deployment.spec.test_base_url
+    if given:
+        return given.rstrip("/")
+    return deployment.test_route.url.rstrip("/") if deployment.test_route and deployment.test_route.url else None
