@@ -11,7 +11,6 @@ from bluegreen.domain.spec import HookPoint, HookSpec
 from bluegreen.report.junit import junit
 from tests.unit.report_samples import SPEC, T0, deployment
 
-
 UNREACHED = 2
 """The sample's own hooks of the point, which none of these runs is."""
 
