@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from bluegreen.domain.service import Owner
 from bluegreen.domain.spec import GateSpec, HookSpec
 from bluegreen.errors import UsageError
 from bluegreen.notify.base import Reporter
+from bluegreen.together import in_threads
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -152,7 +153,7 @@ class Session:
     def compute(self) -> ComputeProvider:
         from bluegreen.compute.ecs_service_pair import EcsServicePair
 
-        return EcsServicePair(self.clients)
+        return EcsServicePair(self.clients, together=in_threads)
 
     def spawn(self, command: Sequence[str], log: Path) -> int:
         """Start a process that outlives this one, in the configuration's folder; answers its pid."""
@@ -192,7 +193,7 @@ class Session:
             lambda urgent: self.clients.calls.hurry(urgent),
             lambda: self.clients.calls.aws_now(),
             self.lease_seconds,
-            _together,
+            in_threads,
         )
 
     def hook(self, spec: HookSpec) -> Hook:
@@ -262,14 +263,6 @@ def _plugged(group: str) -> tuple[str, ...]:
     from importlib.metadata import entry_points
 
     return tuple(entry_points(group=group).names)
-
-
-def _together(parts: Sequence[Callable[[], None]]) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        for done in [pool.submit(part) for part in parts]:
-            done.result()
 
 
 def _user() -> str:

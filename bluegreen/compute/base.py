@@ -40,6 +40,10 @@ class ComputeProvider(Protocol):
 
     def health(self, slot: Slot) -> SlotHealth: ...
 
+    def health_of_both(self, first: Slot, second: Slot) -> tuple[SlotHealth, SlotHealth]:
+        """``health`` of two slots of one cluster."""
+        ...
+
     def health_beside(self, slot: Slot, other: Slot) -> tuple[SlotHealth, Setting]:
         """``health`` of the slot and, in the same calls, what the other slot's service is set to."""
         ...

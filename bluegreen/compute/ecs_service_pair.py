@@ -1,6 +1,7 @@
 """Two ECS services, one for each target group; the idle one stands at zero tasks.
 
-Calls, whatever the number of tasks: health 2, launch 2 (1 where nothing changes), diagnose at most 5.
+Calls, whatever the number of tasks: health 2, of both slots 3, launch 2 (1 where nothing changes), diagnose at most 5.
+Those of one look at health do not wait for each other.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from bluegreen.domain.release import Release, ReleaseRequest
 from bluegreen.domain.spec import SlotSpec, Spec
 from bluegreen.errors import AwsError, NotFoundError, RefusedError
 from bluegreen.redact import Redactor, secrets_of
+from bluegreen.together import Together, both, one_by_one
 from bluegreen.traffic.base import Fence
 
 Facts = dict[str, Any]
@@ -50,8 +52,9 @@ _OWNER_TAGS = ("managed-by", "managedby", "managed_by", "terraform")
 
 
 class EcsServicePair:
-    def __init__(self, clients: Clients, logs: LogTail | None = None) -> None:
+    def __init__(self, clients: Clients, logs: LogTail | None = None, together: Together = one_by_one) -> None:
         self._clients = clients
+        self._together = together
         self._logs = logs or AwsLogTail(clients)
         self._definitions: dict[str, Facts] = {}
 
@@ -62,8 +65,11 @@ class EcsServicePair:
                 f"slots {first.name} and {second.name} need two services and two target groups of their own",
                 hint="give each slot its own target_group: and service:",
             )
-        groups = self._target_groups([first.target_group, second.target_group])
-        services = self._services(spec.cluster, [first.service, second.service])
+        groups, services = both(
+            self._together,
+            lambda: self._target_groups([first.target_group, second.target_group]),
+            lambda: self._services(spec.cluster, [first.service, second.service]),
+        )
         for slot in spec.slots:
             _refuse_unfit(slot, services[slot.service], groups[slot.target_group])
         return _slot(first, spec.cluster, groups), _slot(second, spec.cluster, groups)
@@ -91,13 +97,24 @@ class EcsServicePair:
         self._update(slot, {key: value for key, value in wanted.items() if live[key] != value}, fence)
 
     def health(self, slot: Slot) -> SlotHealth:
-        return _health(self._service(slot), self._targets(slot))
+        return _health(*self._live(slot))
+
+    def health_of_both(self, first: Slot, second: Slot) -> tuple[SlotHealth, SlotHealth]:
+        services, (targets, others) = both(
+            self._together,
+            lambda: self._services(first.cluster, [first.service, second.service]),
+            lambda: both(self._together, lambda: self._targets(first), lambda: self._targets(second)),
+        )
+        return _health(services[first.service], targets), _health(services[second.service], others)
 
     def health_beside(self, slot: Slot, other: Slot) -> tuple[SlotHealth, Setting]:
-        services = self._services(slot.cluster, [slot.service, other.service])
+        services, targets = both(
+            self._together,
+            lambda: self._services(slot.cluster, [slot.service, other.service]),
+            lambda: self._targets(slot),
+        )
         beside = services[other.service]
-        health = _health(services[slot.service], self._targets(slot))
-        return health, Setting(beside["desiredCount"], beside["taskDefinition"])
+        return _health(services[slot.service], targets), Setting(beside["desiredCount"], beside["taskDefinition"])
 
     def likely_writer(self, slot: Slot) -> str:
         """One call. A refused or lost one says nothing: it must not stand in the way of what it explains."""
@@ -109,7 +126,7 @@ class EcsServicePair:
         return _likely_writer(cast(Facts, answer["services"][0])) if answer["services"] else ""
 
     def diagnose(self, slot: Slot, since: float) -> SlotHealth:
-        live, targets = self._service(slot), self._targets(slot)
+        live, targets = self._live(slot)
         health = _health(live, targets)
         definition = self._described(live["taskDefinition"])["taskDefinition"]
         stopped = [task for task in self._stopped(slot) if task.get("taskDefinitionArn") == live["taskDefinition"]]
@@ -153,6 +170,9 @@ class EcsServicePair:
                 hint=f"aws ecs list-services --cluster {cluster}",
             )
         return found
+
+    def _live(self, slot: Slot) -> tuple[Facts, Sequence[Facts]]:
+        return both(self._together, lambda: self._service(slot), lambda: self._targets(slot))
 
     def _service(self, slot: Slot) -> Facts:
         return self._services(slot.cluster, [slot.service])[slot.service]

@@ -157,6 +157,9 @@ class FakeCompute:
         with_faults()
         return health
 
+    def health_of_both(self, first: Slot, second: Slot) -> tuple[SlotHealth, SlotHealth]:
+        return self.health(first), self.health(second)
+
     def health_beside(self, slot: Slot, other: Slot) -> tuple[SlotHealth, Setting]:
         health, beside = self.health(slot), self._service(other)
         return health, Setting(beside.desired, beside.release.task_definition)

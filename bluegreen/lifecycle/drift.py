@@ -27,6 +27,14 @@ def look(work: Work) -> tuple[SlotHealth, Setting]:
     return green, blue
 
 
+def look_at_both(work: Work) -> tuple[SlotHealth, Setting]:
+    """The same, with a look at blue's targets: before traffic is moved, it is seen whether blue is warm."""
+    d = work.deployment
+    green, blue = work.world.compute.health_of_both(d.green, d.blue)
+    work.slots_seen |= {d.green.name: green, d.blue.name: blue}
+    return green, Setting(blue.desired, blue.release)
+
+
 def judge(work: Work, green: SlotHealth, blue: Setting) -> Outcome | None:
     """None while both services are set to what this deployment left them at."""
     d = work.deployment

@@ -6,8 +6,10 @@ between leaves either the announced split or the one before it; any third one wa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from bluegreen.domain.deployment import Deployment, HoldKind, Route, Written
 from bluegreen.domain.events import Kind
@@ -25,25 +27,39 @@ from bluegreen.errors import (
 from bluegreen.lifecycle import late
 from bluegreen.lifecycle.outcome import Hold, Outcome, Wait
 from bluegreen.lifecycle.work import Work
+from bluegreen.traffic.base import Inspect, accept
 
 ANSWERED_NO = (AccessDeniedError, CredentialsError, NotFoundError, RefusedError)
 """Errors that are an answer: no request of the call that met one is still on its way."""
 
 
-def move(work: Work, desired: Split) -> Outcome | None:
-    """Bring every production route to the split. Holds, writing nothing, where someone else wrote the live one.
+class _DriftedError(Exception):
+    """The live route that a write would start from is not as this deployment left it."""
 
+    def __init__(self, hold: Hold) -> None:
+        super().__init__(hold.reason)
+        self.hold = hold
+
+
+def move(work: Work, desired: Split, *, seen: bool = False) -> Outcome | None:
+    """Bring every production route to the split. Holds where someone else wrote the live one, and leaves that alone.
+
+    What a write starts from is judged, so that nobody's write is lost between a look and ours. Before several routes
+    all are looked at, so that none is written when one has drifted; ``seen``: this tick has just done so.
     Waits where the read-back shows another split: the next look tells whether it was slow or somebody else's.
     """
     if is_set(work.deployment, desired):
         return None
-    if drift := find_drift(work):
+    if len(work.deployment.routes) > 1 and not seen and (drift := find_drift(work)):
         return drift
     before = work.deployment.routes
     _announce(work, desired)
     for index, route in enumerate(work.deployment.routes):
         try:
-            live = write(work, route, desired)
+            live = write(work, route, desired, inspect=partial(_refuse_drift, work.deployment, before[index]))
+        except _DriftedError as error:
+            _announce_no_more(work, before, desired, index)
+            return error.hold
         except BluegreenError as error:
             _take_back(work, error, before, desired, written=index)
             raise
@@ -64,10 +80,12 @@ def is_set(deployment: Deployment, desired: Split) -> bool:
     )
 
 
-def write(work: Work, route: Route, desired: Split) -> LiveRoute:
+def write(work: Work, route: Route, desired: Split, *, inspect: Inspect = accept) -> LiveRoute:
+    """What ``inspect`` raises when it sees the live route comes back; nothing is written then."""
     d = work.deployment
     doubt = work.aws_now() <= d.late_until
-    live = work.world.router.shift(route, d.blue, d.green, desired, work.fence, insist=not can_only_be(route, desired))
+    insist = not can_only_be(route, desired)
+    live = work.world.router.shift(route, d.blue, d.green, desired, work.fence, insist=insist, inspect=inspect)
     work.live_seen[route.name] = live.split
     if live.overwritten is not None and (doubt or live.overwritten.same_share(desired)):
         # An older write may have had the effect that was read back: this one can still arrive.
@@ -100,11 +118,24 @@ def point_test_route(work: Work, desired: Split) -> bool:
 
 def find_drift(work: Work) -> Hold | None:
     """Compare every production route with what this deployment wrote last."""
-    for route in work.deployment.routes:
-        live = observe(work, route)
-        if hold := _judge(work.deployment, route, live):
-            return hold
-    return None
+    return judge(work, observe_all(work))
+
+
+def judge(work: Work, live: Sequence[LiveRoute]) -> Hold | None:
+    """``live``: every production route, in the record's order."""
+    holds = (_judge(work.deployment, route, seen) for route, seen in zip(work.deployment.routes, live, strict=True))
+    return next((hold for hold in holds if hold), None)
+
+
+def observe_all(work: Work) -> list[LiveRoute]:
+    """Every production route, in the record's order."""
+    live: dict[str, LiveRoute] = {}
+
+    def look(route: Route) -> None:
+        live[route.arn] = observe(work, route)
+
+    work.world.together([partial(look, route) for route in work.deployment.routes])
+    return [live[route.arn] for route in work.deployment.routes]
 
 
 def observe(work: Work, route: Route) -> LiveRoute:
@@ -117,6 +148,11 @@ def observe(work: Work, route: Route) -> LiveRoute:
 def last_write_at(deployment: Deployment) -> float:
     """When a production route was last written, in epoch seconds; 0.0 if never."""
     return max((route.written.at for route in deployment.routes if route.written), default=0.0)
+
+
+def _refuse_drift(d: Deployment, route: Route, live: LiveRoute) -> None:
+    if hold := _judge(d, route, live):
+        raise _DriftedError(hold)
 
 
 def _judge(d: Deployment, route: Route, live: LiveRoute) -> Hold | None:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from bluegreen.domain.deployment import HoldKind
 from bluegreen.domain.events import Kind
-from bluegreen.domain.health import SlotHealth
+from bluegreen.domain.health import Setting, SlotHealth
 from bluegreen.domain.spec import Consequence, GateSpec, HealthSpec
 from bluegreen.errors import HookUnavailableError
 from bluegreen.hooks.base import Reading
 from bluegreen.lifecycle import drift, routing
 from bluegreen.lifecycle.outcome import Hold, Outcome, Reject
 from bluegreen.lifecycle.work import Work
+from bluegreen.together import both
+
+Look = Callable[[Work], tuple[SlotHealth, Setting]]
 
 
-def watch(work: Work) -> Outcome | None:
+def watch(work: Work, look: Look = drift.look) -> Outcome | None:
     """None while all is well."""
-    return routing.find_drift(work) or green_suffers(work) or gates_fire(work)
+    return traffic_suffers(work, look) or gates_fire(work)
+
+
+def traffic_suffers(work: Work, look: Look = drift.look) -> Outcome | None:
+    """Of what is watched, the live weights and the slots. They are read at the same time."""
+    live, slots = both(work.world.together, lambda: routing.observe_all(work), lambda: look(work))
+    return routing.judge(work, live) or _slots_suffer(work, *slots)
 
 
 def required(health: HealthSpec, wanted: int) -> int:
@@ -30,8 +40,11 @@ def green_suffers(work: Work) -> Outcome | None:
 
     Before that: someone else changed green's or blue's service, which explains it better.
     """
+    return _slots_suffer(work, *drift.look(work))
+
+
+def _slots_suffer(work: Work, seen: SlotHealth, blue: Setting) -> Outcome | None:
     d = work.deployment
-    seen, blue = drift.look(work)
     need = required(d.spec.health, drift.green_keeps(d))
     changed = drift.judge(work, seen, blue) if seen.healthy else None
     if changed is not None:

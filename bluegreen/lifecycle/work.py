@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,12 +18,8 @@ from bluegreen.errors import AccessDeniedError
 from bluegreen.hooks.base import Gate, Hook
 from bluegreen.notify.base import Reporter
 from bluegreen.store.base import LEASE_SECONDS, StateStore
+from bluegreen.together import Together, one_by_one
 from bluegreen.traffic.base import TrafficRouter
-
-
-def one_by_one(parts: Sequence[Callable[[], None]]) -> None:
-    for part in parts:
-        part()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ class World:
     hurry: Callable[[bool], None] = lambda urgent: None
     aws_now: Callable[[], float] | None = None
     lease_seconds: float = LEASE_SECONDS
-    together: Callable[[Sequence[Callable[[], None]]], None] = one_by_one
+    together: Together = one_by_one
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from bluegreen.domain.spec import RouteSpec
 from bluegreen.domain.split import Split
 from bluegreen.errors import AwsError, NotFoundError, RefusedError
 from bluegreen.traffic.actions import Action, live_route, target_groups
-from bluegreen.traffic.base import Fence
+from bluegreen.traffic.base import Fence, Inspect, accept
 from bluegreen.traffic.conditions import describe, matches, wanted_conditions
 from bluegreen.traffic.shifting import read_split, shift_split
 
@@ -79,7 +79,15 @@ class AlbRouter:
         return read_split(_LiveActions(self._clients), route, blue, green)
 
     def shift(
-        self, route: Route, blue: Slot, green: Slot, desired: Split, fence: Fence, *, insist: bool = False
+        self,
+        route: Route,
+        blue: Slot,
+        green: Slot,
+        desired: Split,
+        fence: Fence,
+        *,
+        insist: bool = False,
+        inspect: Inspect = accept,
     ) -> LiveRoute:
         store = _LiveActions(self._clients)
         return shift_split(
@@ -91,6 +99,7 @@ class AlbRouter:
             fence=fence,
             clock=self._clock,
             insist=insist,
+            inspect=inspect,
             write_pauses=self._clients.calls.write_pauses,
         )
 

@@ -14,6 +14,14 @@ Fence = Callable[[], None]
 """Called right before a mutating call; raises when this driver may not write any more."""
 
 
+Inspect = Callable[[LiveRoute], None]
+"""Is shown the live route that a write starts from; what it raises is raised, and nothing is written."""
+
+
+def accept(live: LiveRoute) -> None:
+    """Whatever is live is written over."""
+
+
 class TrafficRouter(Protocol):
     """Reads the live route before every write. Raises the AwsError family."""
 
@@ -27,7 +35,15 @@ class TrafficRouter(Protocol):
     def read(self, route: Route, blue: Slot, green: Slot) -> LiveRoute: ...
 
     def shift(
-        self, route: Route, blue: Slot, green: Slot, desired: Split, fence: Fence, *, insist: bool = False
+        self,
+        route: Route,
+        blue: Slot,
+        green: Slot,
+        desired: Split,
+        fence: Fence,
+        *,
+        insist: bool = False,
+        inspect: Inspect = accept,
     ) -> LiveRoute:
         """Read, write only if the live split is another, read back; answers what was read back.
 

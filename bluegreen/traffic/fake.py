@@ -13,7 +13,7 @@ from bluegreen.domain.spec import RouteSpec
 from bluegreen.domain.split import Split
 from bluegreen.errors import NotFoundError, RefusedError
 from bluegreen.traffic.actions import Action, live_route, target_groups
-from bluegreen.traffic.base import Fence
+from bluegreen.traffic.base import Fence, Inspect, accept
 from bluegreen.traffic.shifting import read_split, shift_split
 
 OnCall = Callable[[str], None]
@@ -123,9 +123,19 @@ class FakeRouter:
         return GroupSettings(slot.name, slot.target_group_arn, dict(health_check), dict(attributes))
 
     def shift(
-        self, route: Route, blue: Slot, green: Slot, desired: Split, fence: Fence, *, insist: bool = False
+        self,
+        route: Route,
+        blue: Slot,
+        green: Slot,
+        desired: Split,
+        fence: Fence,
+        *,
+        insist: bool = False,
+        inspect: Inspect = accept,
     ) -> LiveRoute:
-        return shift_split(self, route, blue, green, desired, fence=fence, clock=self.clock, insist=insist)
+        return shift_split(
+            self, route, blue, green, desired, fence=fence, clock=self.clock, insist=insist, inspect=inspect
+        )
 
     def fetch(self, route: Route) -> list[Action]:
         self._called("router.describe")

@@ -12,7 +12,7 @@ from bluegreen.domain.health import LiveRoute
 from bluegreen.domain.split import Split
 from bluegreen.errors import BluegreenError, ThrottledError, UnreachableError
 from bluegreen.traffic.actions import Action, live_route, with_split
-from bluegreen.traffic.base import Fence
+from bluegreen.traffic.base import Fence, Inspect, accept
 
 READ_BACK_SECONDS = 1.0
 """How long a read-back may show the state before the write; a read may be answered by an older replica."""
@@ -49,6 +49,7 @@ def shift_split(
     fence: Fence,
     clock: Clock,
     insist: bool = False,
+    inspect: Inspect = accept,
     write_pauses: Sequence[float] = (),
 ) -> LiveRoute:
     """Answers what was read back, which is another split when a writer came in between.
@@ -60,6 +61,7 @@ def shift_split(
     try:
         actions = store.fetch(route)
         before = live_route(actions, blue, green, place=place(route))
+        inspect(before)
         wanted = with_split(actions, blue, green, desired, place=place(route))
         if _is_so(before, desired) and not insist:
             return before

@@ -27,7 +27,7 @@ from bluegreen.store.base import StateStore
 from bluegreen.store.dynamodb import DynamoStore
 from bluegreen.store.sqlite import SqliteStore
 from bluegreen.traffic.actions import Action
-from bluegreen.traffic.base import Fence
+from bluegreen.traffic.base import Fence, Inspect, accept
 from bluegreen.traffic.shifting import read_split, shift_split
 from bluegreen.wiring import Options, Session, this_process
 from tests.contract.store_support import a_client
@@ -149,10 +149,18 @@ class SharedRouter:
         return read_split(self, route, blue, green)
 
     def shift(
-        self, route: Route, blue: Slot, green: Slot, desired: Split, fence: Fence, *, insist: bool = False
+        self,
+        route: Route,
+        blue: Slot,
+        green: Slot,
+        desired: Split,
+        fence: Fence,
+        *,
+        insist: bool = False,
+        inspect: Inspect = accept,
     ) -> LiveRoute:
         clock = self.session.clock
-        return shift_split(self, route, blue, green, desired, fence=fence, clock=clock, insist=insist)
+        return shift_split(self, route, blue, green, desired, fence=fence, clock=clock, insist=insist, inspect=inspect)
 
     def fetch(self, route: Route) -> list[Action]:
         actions: list[Action] = self.session.ask("fetch", route)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import Split
-from bluegreen.lifecycle import routing
+from bluegreen.lifecycle import drift, routing
 from bluegreen.lifecycle.drift import blue_keeps, green_keeps
 from bluegreen.lifecycle.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Done, Outcome, Wait
@@ -34,7 +34,7 @@ def _in_step(work: Work) -> Outcome:
     desired = Split.of_percent(step.percent)
     moves = not routing.is_set(d, desired)
     if moves:
-        problem = watch(work) or _follow_blue(work) or routing.move(work, desired)
+        problem = watch(work, drift.look_at_both) or _follow_blue(work) or routing.move(work, desired, seen=True)
         if problem is not None:
             return problem
     if work.deployment.step_until is None:
@@ -64,10 +64,12 @@ def _next(work: Work) -> Outcome:
 
 
 def _follow_blue(work: Work) -> Outcome | None:
-    """Blue may have been scaled out since: green must be healthy at its size before it takes more."""
+    """Blue may have been scaled out since: green must be healthy at its size before it takes more.
+
+    Both slots were looked at in this tick.
+    """
     d = work.deployment
-    blue, green = work.world.compute.health_beside(d.blue, d.green)
-    work.slots_seen[d.blue.name] = blue
+    blue, green = work.slots_seen[d.blue.name], work.slots_seen[d.green.name]
     if d.release and blue.desired > max(d.blue_count, blue_keeps(d)):
         message = f"green {d.green.name} follows blue from {d.blue_count} to {blue.desired} tasks"
         work.world.compute.launch(d.release, d.green, max(blue.desired, green.desired), work.fence)

@@ -9,7 +9,7 @@ from bluegreen.domain.split import ALL_GREEN
 from bluegreen.lifecycle import routing, scaling
 from bluegreen.lifecycle.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Wait
-from bluegreen.lifecycle.watching import green_suffers
+from bluegreen.lifecycle.watching import traffic_suffers
 from bluegreen.lifecycle.work import Work
 
 
@@ -53,7 +53,7 @@ def drained(work: Work, slot: Slot, role: str) -> Outcome | None:
 
 
 def _not_yet(work: Work) -> Outcome | None:
-    problem = routing.find_drift(work) or green_suffers(work)
+    problem = traffic_suffers(work)
     if problem is not None:
         return problem
     outcome = run_hooks(work, HookPoint.BEFORE_TEARDOWN)
