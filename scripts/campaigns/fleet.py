@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,22 @@ class Fleet(Team):
         (self.root / f"{service}.yaml").write_text(yaml.safe_dump(config))
 
     def begin(self, service: str, number: int) -> subprocess.Popen[str]:
-        return self.start("deploy", "-c", f"{service}.yaml", "--image", image(number), "-o", "json")
+        """A deployment that yields the processor to whatever else works here."""
+        words = ["-m", "bluegreen", "deploy", "-c", f"{service}.yaml", "--image", image(number), "-o", "json"]
+        return subprocess.Popen(
+            ["nice", "-n", "10", sys.executable, *words],
+            cwd=self.root,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def weights_of(self, rule: str) -> dict[str, int]:
+        """By target group; those without weight are left out."""
+        (found,) = self.sandbox.client("elbv2").describe_rules(RuleArns=[rule])["Rules"]
+        groups = found["Actions"][-1]["ForwardConfig"]["TargetGroups"]
+        return {each["TargetGroupArn"].split("/")[-2]: each["Weight"] for each in groups if each["Weight"]}
 
     def calls(self, since: float = 0.0) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.sandbox.ask("GET", "calls", since=since)
