@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from bluegreen.config.kinds import Entries, Kinds, entry_lists, kind_of
+from bluegreen.config.kinds import TOGETHER, Entries, Kinds, entry_lists, kind_of
 from bluegreen.config.model import Configuration, DeadlinesSection, HookEntry, Route, Rule, TestRoute
 from bluegreen.config.problems import Path, Problem
 from bluegreen.config.source import Node, find
@@ -43,6 +44,8 @@ def to_spec(model: Configuration, written: object, kinds: Kinds) -> Spec:
         gates=tuple(_gates(model, written, kinds)),
         gate_interval=model.gate_interval,
         deadlines=_deadlines(model.deadlines),
+        hook_timeouts={HookPoint(point): time for point, time in model.hooks.timeouts if time is not None},
+        on_hook_timeout=Consequence(model.hooks.on_timeout),
     )
 
 
@@ -92,35 +95,64 @@ def _deadlines(section: DeadlinesSection) -> Deadlines:
 
 
 def _hooks(model: Configuration, written: object, kinds: Kinds) -> Iterator[HookSpec]:
+    """One that runs on a rollback as well is a hook of ``on_rollback`` too, under the name POINT/NAME."""
+    first_group = 1
     for entries in entry_lists(kinds):
         if entries.path[0] != "hooks":
             continue
         point = HookPoint(str(entries.path[1]))
         listed: list[HookEntry] = getattr(model.hooks, point.value)
-        for entry, name, kind, settings in _entries(entries, listed, written, kinds):
-            yield HookSpec(
-                point=point,
-                name=name,
-                kind=kind,
-                settings=settings,
-                timeout=entry.timeout,
-                retries=entry.retries,
-                backoff=entry.backoff,
-                unavailable=Consequence(entry.unavailable),
-            )
+        flat = list(_together(listed, _written_list(written, entries.path), first_group))
+        first_group += len(listed)
+        raws = [raw for _, raw, _ in flat]
+        found = _entries(entries, [entry for entry, _, _ in flat], raws, kinds)
+        for (entry, name, kind, settings), (_, _, group) in zip(found, flat, strict=True):
+            spec = _hook(entry, point, name, kind, settings, group)
+            if "deploy" in entry.on:
+                yield spec
+            if "rollback" in entry.on:
+                yield replace(spec, point=HookPoint.ON_ROLLBACK, name=f"{point}/{name}")
+
+
+def _hook(
+    entry: HookEntry, point: HookPoint, name: str, kind: str, settings: dict[str, object], group: int
+) -> HookSpec:
+    return HookSpec(
+        point=point,
+        name=name,
+        kind=kind,
+        settings=settings,
+        timeout=entry.timeout,
+        retries=entry.retries,
+        backoff=entry.backoff,
+        unavailable=Consequence(entry.unavailable),
+        group=group,
+        dry_run=entry.dry_run,
+    )
+
+
+def _together(listed: list[HookEntry], raws: list[Any], group: int) -> Iterator[tuple[HookEntry, Any, int]]:
+    """Each hook with what the file says of it, and its group: 0 where it runs alone."""
+    for number, (entry, raw) in enumerate(zip(listed, raws, strict=True)):
+        if entry.parallel is None:
+            yield entry, raw, 0
+        else:
+            inner = zip(entry.parallel, raw[TOGETHER], strict=True)
+            yield from ((one, below, group + number) for one, below in inner)
 
 
 def _gates(model: Configuration, written: object, kinds: Kinds) -> Iterator[GateSpec]:
     gates = entry_lists(kinds)[-1]
-    for entry, name, kind, settings in _entries(gates, model.gates, written, kinds):
+    raws = _written_list(written, gates.path)
+    for entry, name, kind, settings in _entries(gates, model.gates, raws, kinds):
         yield GateSpec(name, kind, settings, AlreadyFiring(entry.already_firing))
 
 
 def _entries(
-    entries: Entries, listed: list[Any], written: object, kinds: Kinds
+    entries: Entries, listed: list[Any], raws: list[Any], kinds: Kinds
 ) -> Iterator[tuple[Any, str, str, dict[str, object]]]:
     taken = {entry.name for entry in listed if entry.name}
-    for entry, raw in zip(listed, _written_list(written, entries.path), strict=True):
+    for entry, raw in zip(listed, raws, strict=True):
         kind = kind_of(raw, entries)
         name = entry.name or _free_name(kind, taken)
         taken.add(name)

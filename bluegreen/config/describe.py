@@ -92,6 +92,8 @@ def _default(described: Mapping[str, Any], is_required: bool) -> str:
     default = described.get("default")
     if default is None or default in ([], {}):
         return ""
+    if isinstance(default, list):
+        return f"`[{', '.join(map(str, default))}]`"
     return f"`{default}`" if isinstance(default, str) else f"`{str(default).lower()}`"
 
 

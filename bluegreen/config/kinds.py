@@ -13,6 +13,9 @@ from bluegreen.config.problems import Path, Problem, nearest
 from bluegreen.config.source import Items, Node, find
 from bluegreen.domain.spec import HookPoint
 
+TOGETHER = "parallel"
+"""The key of a list of hooks that run at the same time."""
+
 LongForm = Callable[[str, object], Mapping[str, object]]
 """(kind, what stands behind it) → its settings; raises TypeError where that is neither a mapping nor a short form."""
 
@@ -102,6 +105,12 @@ def check_entries(entries: Entries, root: Node, data: object, kinds: Kinds) -> I
 def _check_entry(
     entries: Entries, root: Node, path: Path, item: Mapping[str, object], kinds: Kinds
 ) -> Iterator[Problem]:
+    if entries.word == "hook" and item.get(TOGETHER) is not None:
+        yield from _check_together(entries, root, path, item, kinds)
+        return
+    if entries.path[-1] == HookPoint.ON_ROLLBACK.value and "on" in item:
+        text = "says when a hook of another point runs; here it runs on a rollback and never else: remove it"
+        yield Problem((*path, "on"), text, key_place(root, (*path, "on")))
     others = [key for key in item if key not in entries.common]
     known = [key for key in others if key in entries.models]
     place = find(root, path)[0].place
@@ -116,6 +125,27 @@ def _check_entry(
             yield Problem((*path, key), text, key_place(root, (*path, key)))
     for key in known:
         yield from _check_settings(entries, root, (*path, key), key, item[key], kinds)
+
+
+def _check_together(
+    entries: Entries, root: Node, path: Path, item: Mapping[str, object], kinds: Kinds
+) -> Iterator[Problem]:
+    for key in item:
+        if key != TOGETHER:
+            text = f"stands beside {TOGETHER}, which stands alone; give it to the hooks in the list"
+            yield Problem((*path, key), text, key_place(root, (*path, key)))
+    below = (*path, TOGETHER)
+    inner = item[TOGETHER]
+    if not isinstance(inner, list):
+        return
+    if len(inner) < 2:
+        yield Problem(below, "needs at least two hooks; one alone needs no list", find(root, below)[0].place)
+    for index, one in enumerate(inner):
+        if isinstance(one, dict) and TOGETHER in one:
+            text = "stands in a list of its own kind; put these hooks into the outer one"
+            yield Problem((*below, index, TOGETHER), text, key_place(root, (*below, index, TOGETHER)))
+        elif isinstance(one, dict):
+            yield from _check_entry(entries, root, (*below, index), one, kinds)
 
 
 def _check_settings(
@@ -137,15 +167,25 @@ def _check_settings(
 
 def _repeated_names(entries: Entries, root: Node, items: list[object]) -> Iterator[Problem]:
     seen: set[str] = set()
-    for index, item in enumerate(items):
+    for place, item in _flattened(items):
         name = item.get("name") if isinstance(item, dict) else None
         if isinstance(name, str) and name in seen:
-            path = (*entries.path, index, "name")
+            path = (*entries.path, *place, "name")
             yield Problem(
                 path, f"is the name of another {entries.word} here; give it its own", find(root, path)[0].place
             )
         elif isinstance(name, str):
             seen.add(name)
+
+
+def _flattened(items: list[object]) -> Iterator[tuple[Path, object]]:
+    """Each entry with its place, those of a parallel list in their order."""
+    for index, item in enumerate(items):
+        inner = item.get(TOGETHER) if isinstance(item, dict) else None
+        if isinstance(inner, list):
+            yield from (((index, TOGETHER, number), one) for number, one in enumerate(inner))
+        else:
+            yield (index,), item
 
 
 def _at(data: object, path: Path) -> list[object]:

@@ -183,7 +183,7 @@ class DeadlinesSection(Part):
 
 
 class HookEntry(Part):
-    """One key is the kind with its settings (command, http, pytest, python); the others are these."""
+    """One key is the kind with its settings (command, http, pytest, python), the others are these. Or parallel."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -195,6 +195,17 @@ class HookEntry(Part):
     backoff: Time = Field(default=2.0, description="The wait before the first retry; it doubles with each.")
     unavailable: Literal["rollback", "hold"] = Field(
         default=Consequence.ROLL_BACK.value, description="What follows when it could not be asked (broken, not no)."
+    )
+    dry_run: bool = Field(
+        default=False, description="Run and reported, but it decides nothing and uses up no deadline."
+    )
+    on: Annotated[list[Literal["deploy", "rollback"]], Field(min_length=1)] = Field(
+        default=["deploy"],
+        description="When it runs: on the way forward, or after a rollback has put traffic on blue, or both.",
+    )
+    parallel: list[HookEntry] | None = Field(
+        default=None,
+        description="In place of a kind: hooks that run at the same time; the first no cancels the others.",
     )
 
 
@@ -214,6 +225,21 @@ class GateEntry(Part):
 Hooks = list[HookEntry]
 
 
+class HookTimeouts(Part):
+    """The longest all hooks of a point may take together; what asks a person, or is a dry run, does not count."""
+
+    before_launch: PositiveTime | None = Field(default=None, description="At before_launch.")
+    after_launch: PositiveTime | None = Field(default=None, description="At after_launch.")
+    test: PositiveTime | None = Field(default=None, description="At test.")
+    before_shift: PositiveTime | None = Field(default=None, description="At before_shift.")
+    after_step: PositiveTime | None = Field(default=None, description="At each step.")
+    after_shift: PositiveTime | None = Field(default=None, description="At after_shift.")
+    bake: PositiveTime | None = Field(default=None, description="At bake.")
+    before_teardown: PositiveTime | None = Field(default=None, description="At before_teardown.")
+    on_rollback: PositiveTime | None = Field(default=None, description="At on_rollback.")
+    on_success: PositiveTime | None = Field(default=None, description="At on_success.")
+
+
 class HooksSection(Part):
     """Tests and actions at the points of a deployment, run in their order."""
 
@@ -229,6 +255,12 @@ class HooksSection(Part):
     )
     on_rollback: Hooks = Field(default_factory=list, description="After traffic is back on blue.")
     on_success: Hooks = Field(default_factory=list, description="After blue was scaled in.")
+    timeouts: HookTimeouts = Field(
+        default_factory=HookTimeouts, description="The longest all hooks of a point may take together."
+    )
+    on_timeout: Literal["rollback", "hold"] = Field(
+        default=Consequence.ROLL_BACK.value, description="What follows then: roll back, or hold for a person."
+    )
 
 
 ShiftWay = Annotated[Shift, BeforeValidator(word_or_mapping, json_schema_input_type=Literal["all-at-once"] | Shift)]

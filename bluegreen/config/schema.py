@@ -24,6 +24,15 @@ def json_schema(kinds: Kinds) -> dict[str, Any]:
     definitions: dict[str, Any] = schema.pop("$defs")
     _with_kinds(definitions, "HookEntry", kinds.hooks)
     _with_kinds(definitions, "GateEntry", kinds.gates)
+    together = definitions["HookEntry"]["properties"]["parallel"]
+    definitions["HookEntry"]["properties"]["parallel"] = {
+        "description": together["description"],
+        "type": "array",
+        "items": {"$ref": _DEFINITIONS.format(model="HookEntry"), "not": {"required": ["parallel"]}},
+        "minItems": 2,
+    }
+    definitions["HookEntry"]["oneOf"].append({"required": ["parallel"]})
+    definitions["HookEntry"]["dependentSchemas"] = {"parallel": {"maxProperties": 1}}
     schema["properties"]["slots"] |= {"minItems": 2, "maxItems": 2}
     schema["properties"]["production"] |= {"minItems": 1}
     schema["properties"]["shift"] |= {"default": ALL_AT_ONCE_WORD}

@@ -1,0 +1,81 @@
+"""How hooks are written: at the same time or in order, as dry runs, on a rollback, within the time of their point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bluegreen.domain.spec import Consequence, HookPoint
+from tests.unit.config_support import problem, read
+
+PAIR = [{"http": "/a"}, {"http": "/b", "timeout": "1m"}]
+
+
+def test_hooks_of_a_parallel_list_are_one_group_and_keep_their_own_keys(tmp_path: Path) -> None:
+    listed = [{"http": "/0"}, {"parallel": PAIR}, {"parallel": [{"pytest": "t"}, {"http": "/c"}]}, {"http": "/z"}]
+    hooks = read(tmp_path, hooks={"test": listed, "bake": [{"parallel": PAIR}]}).spec.hooks
+    assert [hook.name for hook in hooks] == ["http", "http-2", "http-3", "pytest", "http-4", "http-5", "http", "http-2"]
+    groups = [hook.group for hook in hooks]
+    assert (groups[0], groups[5]) == (0, 0)
+    assert groups[1] == groups[2]
+    assert groups[3] == groups[4]
+    assert len({groups[1], groups[3], groups[6]}) == 3
+    assert [hook.timeout for hook in hooks[1:3]] == [300.0, 60.0]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"parallel": PAIR, "timeout": "1m"}, "hooks.test[0].timeout: stands beside parallel"),
+        ({"parallel": PAIR, "http": "/"}, "hooks.test[0].http: stands beside parallel"),
+        ({"parallel": PAIR[:1]}, "hooks.test[0].parallel: needs at least two hooks"),
+        ({"parallel": "both"}, "hooks.test[0].parallel: must be a list"),
+        ({"parallel": [*PAIR, {"parallel": PAIR}]}, "hooks.test[0].parallel[2].parallel: stands in a list of its own"),
+        ({"parallel": [{"http": {"paht": "/"}}, {"http": "/b"}]}, "hooks.test[0].parallel[0].http.paht: is not a key"),
+        ({"parallel": [{"htpt": "/"}, {"http": "/b"}]}, "hooks.test[0].parallel[0].htpt: is no kind or key of a hook"),
+        ({"http": "/", "on": []}, "hooks.test[0].on: must not be empty"),
+        ({"http": "/", "on": ["never"]}, "hooks.test[0].on[0]: must be 'deploy' or 'rollback'"),
+        ({"http": "/", "dry_run": "yes"}, "hooks.test[0].dry_run: must be true or false"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_where_it_stands(tmp_path: Path, entry: dict[str, object], said: str) -> None:
+    assert said in problem(tmp_path, hooks={"test": [entry]})
+
+
+def test_a_name_twice_is_found_across_parallel_lists(tmp_path: Path) -> None:
+    listed = [{"http": "/a", "name": "x"}, {"parallel": [{"http": "/b"}, {"http": "/c", "name": "x"}]}]
+    assert "hooks.test[1].parallel[1].name: is the name of another" in problem(tmp_path, hooks={"test": listed})
+
+
+def test_a_hook_on_rollback_is_run_there_under_the_name_of_its_point(tmp_path: Path) -> None:
+    flag = {"command": ["flag"], "name": "flag"}
+    both = {**flag, "on": ["deploy", "rollback"]}
+    listed = {"before_shift": [both], "test": [{**flag, "on": ["rollback"]}], "on_rollback": [flag]}
+    hooks = read(tmp_path, hooks=listed).spec.hooks
+    assert [(hook.point, hook.name) for hook in hooks] == [
+        (HookPoint.ON_ROLLBACK, "test/flag"),
+        (HookPoint.BEFORE_SHIFT, "flag"),
+        (HookPoint.ON_ROLLBACK, "before_shift/flag"),
+        (HookPoint.ON_ROLLBACK, "flag"),
+    ]
+    assert {str(hook.settings) for hook in hooks} == {"{'run': ['flag']}"}
+
+
+def test_on_means_nothing_at_on_rollback(tmp_path: Path) -> None:
+    listed = {"on_rollback": [{"http": "/", "on": ["rollback"]}]}
+    assert "hooks.on_rollback[0].on: says when a hook of another point runs" in problem(tmp_path, hooks=listed)
+
+
+def test_dry_runs_and_the_time_of_a_point_reach_the_spec(tmp_path: Path) -> None:
+    hooks = {"test": [{"http": "/", "dry_run": True}], "timeouts": {"test": "10m"}, "on_timeout": "hold"}
+    spec = read(tmp_path, hooks=hooks).spec
+    assert spec.hooks[0].dry_run
+    assert spec.hook_timeouts == {HookPoint.TEST: 600.0}
+    assert spec.on_hook_timeout is Consequence.HOLD
+
+
+def test_a_point_that_is_none_has_no_time(tmp_path: Path) -> None:
+    said = problem(tmp_path, hooks={"timeouts": {"tset": "10m"}})
+    assert "hooks.timeouts.tset" in said
+    assert "did you mean test" in said
