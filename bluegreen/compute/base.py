@@ -19,8 +19,8 @@ class ComputeProvider(Protocol):
         """The configured slots with their ARNs, in the configured order. Raises NotFoundError, RefusedError."""
         ...
 
-    def current(self, slot: Slot) -> Release:
-        """The release the slot is set to run, with its images."""
+    def current(self, slot: Slot, seen: SlotHealth | None = None) -> Release:
+        """The release the slot is set to run, with its images. ``seen`` is its health, where it was just asked for."""
         ...
 
     def fingerprint(self, request: ReleaseRequest, live: Release) -> str:

@@ -74,9 +74,9 @@ class EcsServicePair:
             _refuse_unfit(slot, services[slot.service], groups[slot.target_group])
         return _slot(first, spec.cluster, groups), _slot(second, spec.cluster, groups)
 
-    def current(self, slot: Slot) -> Release:
-        live = self._service(slot)
-        return release_of(self._described(live["taskDefinition"])["taskDefinition"])
+    def current(self, slot: Slot, seen: SlotHealth | None = None) -> Release:
+        live = (seen and seen.release) or self._service(slot)["taskDefinition"]
+        return release_of(self._described(live)["taskDefinition"])
 
     def fingerprint(self, request: ReleaseRequest, live: Release) -> str:
         if request.task_definition:

@@ -117,7 +117,7 @@ class FakeCompute:
         with_faults()
         return first, second
 
-    def current(self, slot: Slot) -> Release:
+    def current(self, slot: Slot, seen: SlotHealth | None = None) -> Release:
         with_faults = self._call("compute.current")
         release = self._service(slot).release
         with_faults()

@@ -151,7 +151,7 @@ class _Survey:
         health = self._try(f"slot {slot.name}", lambda: compute.health(slot))
         if health is not None:
             self._found.health[slot.name] = health
-        current = self._try(f"slot {slot.name}", lambda: compute.current(slot))
+        current = self._try(f"slot {slot.name}", lambda: compute.current(slot, health))
         if current is not None:
             self._found.current[slot.name] = current
 

@@ -6,7 +6,7 @@ from bluegreen.domain.events import Kind
 from bluegreen.domain.health import SlotHealth
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_BLUE
-from bluegreen.lifecycle import routing, scaling
+from bluegreen.lifecycle import drift, routing, scaling
 from bluegreen.lifecycle.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Outcome, Reject, Wait
 from bluegreen.lifecycle.watching import required, why
@@ -20,10 +20,11 @@ def run(work: Work) -> Outcome:
     # A target group that no route uses is not health-checked (Target.NotInUse): attach green at 0% first.
     if problem := routing.move(work, ALL_BLUE):
         return problem
+    seen = None
     if not work.deployment.launched:
         scaling.suspend(work)
-        _announce(work)
-    waiting = _healthy_and_settled(work)
+        seen = _announce(work)
+    waiting = _healthy_and_settled(work, _ensure_launched(work, seen or work.health(work.deployment.green)))
     if waiting is not None:
         return waiting
     return run_hooks(work, HookPoint.AFTER_LAUNCH)
@@ -32,10 +33,14 @@ def run(work: Work) -> Outcome:
 # Private
 
 
-def _announce(work: Work) -> None:
-    """The record says so before green is touched: whoever finds it later knows that green must be cleaned up."""
+def _announce(work: Work) -> SlotHealth:
+    """The record says so before green is touched: whoever finds it later knows that green must be cleaned up.
+
+    Answers green as it stands before that.
+    """
     d = work.deployment
-    count = work.health(d.blue).desired
+    green, blue = drift.look_at_both(work)
+    count = blue.desired
     release = d.release.id if d.release else ""
     work.record(
         work.event(
@@ -47,20 +52,19 @@ def _announce(work: Work) -> None:
         launched=True,
         blue_count=count,
     )
+    return green
 
 
-def _ensure_launched(work: Work) -> SlotHealth:
+def _ensure_launched(work: Work, seen: SlotHealth) -> SlotHealth:
     d = work.deployment
-    seen = work.health(d.green)
     if d.release and (seen.release != d.release.task_definition or seen.desired < d.blue_count):
         work.world.compute.launch(d.release, d.green, d.blue_count, work.fence)
     return seen
 
 
-def _healthy_and_settled(work: Work) -> Outcome | None:
+def _healthy_and_settled(work: Work, seen: SlotHealth) -> Outcome | None:
     d = work.deployment
     since = d.spans[-1].began_at if d.spans else d.started_at
-    seen = _ensure_launched(work)
     need = required(d.spec.health, d.blue_count)
     if seen.healthy < need or (d.release and seen.release != d.release.task_definition):
         if d.healthy_since is not None:
