@@ -88,7 +88,7 @@ class Session:
     def __post_init__(self) -> None:
         self.began_at = self.clock.now()
         self._hooks: dict[tuple[str, str], Hook] = {}
-        self._gates: dict[str, Gate] = {}
+        self._gates: dict[str, tuple[GateSpec, Mapping[str, str], Gate]] = {}
         self._clients: dict[tuple[str | None, str], Clients] = {}
 
     @property
@@ -205,14 +205,15 @@ class Session:
             self._hooks[key] = build_hook(spec, self.environment, self.folder, self.clock, self._links)
         return self._hooks[key]
 
-    def gate(self, spec: GateSpec) -> Gate:
-        if spec.name not in self._gates:
+    def gate(self, spec: GateSpec, facts: Mapping[str, str]) -> Gate:
+        """The same object for the same gate, as long as it is told the same."""
+        known = self._gates.get(spec.name)
+        if known is None or known[:2] != (spec, facts):
             from bluegreen.hooks.registry import build_gate
 
-            self._gates[spec.name] = build_gate(
-                spec, self.environment, self.folder, self._alarms, self.clock, self._links
-            )
-        return self._gates[spec.name]
+            gate = build_gate(spec, self.environment, self.folder, self._alarms, self.clock, self._links, facts)
+            known = self._gates[spec.name] = (spec, dict(facts), gate)
+        return known[2]
 
     def _clients_in(self, region: str | None, purpose: str = "") -> Clients:
         key = (region, purpose)

@@ -20,7 +20,7 @@ from bluegreen.domain.health import Observation
 from bluegreen.domain.release import ReleaseRequest
 from bluegreen.domain.service import Owner
 from bluegreen.domain.spec import GateSpec, HealthSpec, HookSpec, RouteSpec, ShiftStep, SlotSpec, Spec
-from bluegreen.hooks.base import Gate, Hook, HookCall, Passed, Reading, Verdict
+from bluegreen.hooks.base import Gate, Hook, HookCall, Passed, Reading, Verdict, Watch
 from bluegreen.lifecycle.work import World
 from bluegreen.notify.base import Reporter
 from bluegreen.store.base import StateStore
@@ -97,8 +97,10 @@ class ScriptedGate:
     """``read`` answers at each check."""
 
     read: Callable[[], Reading]
+    told: list[Watch] = field(default_factory=list)
 
-    def check(self) -> Reading:
+    def check(self, watch: Watch) -> Reading:
+        self.told.append(watch)
         return self.read()
 
 
@@ -149,7 +151,7 @@ class StagedSession(Session):
     def hook(self, spec: HookSpec) -> Hook:
         return self.stage.hooks.setdefault(spec.name, ScriptedHook([Passed("fine")]))
 
-    def gate(self, spec: GateSpec) -> Gate:
+    def gate(self, spec: GateSpec, facts: Mapping[str, str]) -> Gate:
         return self.stage.gates[spec.name]
 
 

@@ -47,6 +47,7 @@ class HoldKind(StrEnum):
     DEADLINE = "deadline"
     PERMISSION = "permission"
     REFUSED = "refused"
+    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,24 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class GateRecord:
+    """What is kept of a gate between two looks, whoever drives. ``state`` and ``detail``: as last noted.
+
+    ``measured_at``: when it was first ok or firing since the shift's first write, or since the bake began.
+    ``accepted``: a person saw that it could not tell and let the deployment go on; it counts again once it is ok.
+    ``memory`` is the gate's own.
+    """
+
+    name: str
+    state: str
+    detail: str = ""
+    measured_at: float | None = None
+    accepted: bool = False
+    numbers: dict[str, float] = field(default_factory=dict)
+    memory: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """What the deployment waits for now. ``until`` is None when an observation, not a time, ends it."""
 
@@ -205,7 +224,8 @@ class Deployment:
     ``fingerprint`` recognises the release in the quarantine. ``request`` never holds a task definition, which may hold
     secrets: it is registered before the record begins, and ``release`` names the revision.
     ``ignored_gates`` fired before anything was changed and count again once they were quiet.
-    ``blind_gates`` pairs a gate with since when it cannot be read.
+    ``blind_gates`` pairs a gate with since when it cannot be read. ``gates``: what is kept of those that can.
+    ``watched_since``: when green got its first share of traffic, then when the bake began.
     ``driver`` is the token of the last driver that took it up and knew what the one before had left behind.
     ``late_until`` is when, on AWS's clocks, the last write is dead of a driver that vanished or got no answer.
     ``clock_stopped_at``: since when no deadline counts, for only a person or a dry run is waited for.
@@ -242,6 +262,8 @@ class Deployment:
     bake_until: float | None = None
     ignored_gates: tuple[str, ...] = ()
     blind_gates: tuple[tuple[str, float], ...] = ()
+    gates: tuple[GateRecord, ...] = ()
+    watched_since: float | None = None
     paused: bool = False
     promoted: bool = False
     force: bool = False

@@ -30,6 +30,14 @@ class Consequence(StrEnum):
     HOLD = "hold"
 
 
+class Undecided(StrEnum):
+    """What follows when a gate can not tell: a person decides, green goes on, or blue gets its traffic back."""
+
+    HOLD = "hold"
+    GO_ON = "go_on"
+    ROLL_BACK = "rollback"
+
+
 class AlreadyFiring(StrEnum):
     """What to do about an alarm that is in ALARM before anything was changed."""
 
@@ -65,10 +73,18 @@ class RouteSpec:
 
 @dataclass(frozen=True, slots=True)
 class ShiftStep:
-    """Green gets ``percent`` and then ``wait`` seconds under watch before the next step."""
+    """Green gets ``percent`` and then ``wait`` seconds under watch before the next step.
+
+    ``at_most``: the step goes on after ``wait`` until every comparison has its verdict, this many seconds in all.
+    """
 
     percent: float
     wait: float
+    at_most: float | None = None
+
+    @property
+    def longest(self) -> float:
+        return max(self.wait, self.at_most or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +112,7 @@ class GateSpec:
     kind: str
     settings: dict[str, object] = field(default_factory=dict)
     already_firing: AlreadyFiring = AlreadyFiring.REFUSE
+    inconclusive: Undecided = Undecided.HOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +128,8 @@ class HealthSpec:
 class Deadlines:
     """The longest a phase may take beyond its own waits, and what then follows.
 
-    ``blind``: how long a gate may be impossible to read. ``hold``: how long a person may take, None for ever.
+    ``blind``: how long a gate may be impossible to read. ``no_data``: how long the first step and the bake wait beyond
+    their time for a gate that measured nothing. ``hold``: how long a person may take, None for ever.
     """
 
     launch: float = 900.0
@@ -119,6 +137,7 @@ class Deadlines:
     shift: float = 3600.0
     teardown: float = 1800.0
     blind: float = 120.0
+    no_data: float = 300.0
     hold: float | None = 86400.0
     on_hold: Consequence = Consequence.ROLL_BACK
 

@@ -11,13 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bluegreen.clock import Clock
 from bluegreen.errors import BluegreenError, HookUnavailableError
-from bluegreen.hooks.base import Reading
-from bluegreen.hooks.words import shortened
+from bluegreen.hooks.measured import Judged, Outcome, SeriesGate, no_data
+from bluegreen.hooks.running import Surroundings
 
 if TYPE_CHECKING:
     from bluegreen.hooks.settings_gates import AlarmSettings
 
-_STATES = {"OK": "ok", "ALARM": "firing", "INSUFFICIENT_DATA": "no_data"}
+_OUTCOMES = {"OK": Outcome.SUCCESS, "ALARM": Outcome.FAILURE}
 _PER_CALL = 100
 _FRESH = 1.0
 
@@ -28,20 +28,9 @@ class CloudWatch(Protocol):
     def describe_alarms(self, *, AlarmNames: Sequence[str], AlarmTypes: Any, MaxRecords: int) -> Mapping[str, Any]: ...
 
 
-class AlarmGate:
-    def __init__(self, settings: AlarmSettings, board: AlarmBoard) -> None:
-        self._alarm = settings.alarm
-        self._board = board
-        board.watch(self._alarm)
-
-    def check(self) -> Reading:
-        seen = self._board.look(self._alarm)
-        if seen is None:
-            raise HookUnavailableError(
-                f"there is no alarm named {self._alarm} in this account and region",
-                hint="aws cloudwatch describe-alarms --query 'MetricAlarms[].AlarmName'",
-            )
-        return Reading(_STATES.get(seen.state, "no_data"), shortened(f"{self._alarm} is {seen.state}: {seen.reason}"))
+def alarm_gate(settings: AlarmSettings, around: Surroundings, board: AlarmBoard) -> SeriesGate:
+    board.watch(settings.alarm)
+    return SeriesGate(settings.alarm, settings, lambda watch: _judged(settings, board), around)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +83,16 @@ class AlarmBoard:
         except (BotoCoreError, ClientError, BluegreenError) as error:
             raise HookUnavailableError(f"CloudWatch did not tell the alarms' states: {error}") from error
         return [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]
+
+
+def _judged(settings: AlarmSettings, board: AlarmBoard) -> Judged:
+    seen = board.look(settings.alarm)
+    if seen is None:
+        raise HookUnavailableError(
+            f"there is no alarm named {settings.alarm} in this account and region",
+            hint="aws cloudwatch describe-alarms --query 'MetricAlarms[].AlarmName'",
+        )
+    text = f"is {seen.state}: {seen.reason}"
+    if seen.state == "INSUFFICIENT_DATA":
+        return no_data(settings, text)
+    return Judged(_OUTCOMES.get(seen.state, Outcome.ERROR), text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from bluegreen.domain.spec import HookPoint
@@ -72,15 +74,92 @@ class Hook(Protocol):
     def cancel(self, handle: str) -> None: ...
 
 
+class State(StrEnum):
+    """What a gate says. ``OK`` and ``FIRING`` stand on a real measurement (or on what *no data* is configured to mean).
+
+    ``NO_DATA``: nothing that could be judged was measured yet; ``NOT_YET``: measured, and more is needed to tell. Both
+    keep green from getting more traffic, for a while. ``INCONCLUSIVE``: waiting longer will not tell, a person must.
+    """
+
+    OK = "ok"
+    FIRING = "firing"
+    NO_DATA = "no_data"
+    NOT_YET = "not_yet"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a gate is told when it is looked at.
+
+    ``since``: when, in epoch seconds, the shift or the bake began to be watched, None before green has any traffic; a
+    series begins anew with it. ``comparing``: both sides have traffic now. ``memory``: what the gate's last reading
+    asked to be kept, also by a driver that died since; empty where there was none.
+    """
+
+    since: float | None = None
+    comparing: bool = False
+    memory: Mapping[str, object] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``state``: ok, firing, or no_data (nothing measured yet). ``detail`` is one line with the numbers."""
+    """``state`` is one of State. ``detail`` is one line with the numbers, ``numbers`` are the same for a machine.
+
+    ``memory`` is kept in the deployment's record: plain JSON values, small, and the same as long as nothing changed.
+    ``done``: it has nothing more to tell, so nothing waits for it.
+    """
 
     state: str
     detail: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    memory: Mapping[str, object] = field(default_factory=dict)
+    done: bool = False
 
 
 class Gate(Protocol):
-    def check(self) -> Reading:
+    def check(self, watch: Watch) -> Reading:
         """Raises HookUnavailableError when it could not be asked."""
         ...
+
+
+COMPARISON = "compare"
+"""The kind of gate that holds green against blue: it needs to know both, and both must have traffic."""
+
+FACTS = (
+    "deployment",
+    "service",
+    "cluster",
+    "region",
+    "load_balancer",
+    "load_balancer_name",
+    "blue",
+    "green",
+    "blue_service",
+    "green_service",
+    "blue_target_group",
+    "green_target_group",
+    "blue_target_group_arn",
+    "green_target_group_arn",
+    "release",
+    "previous_release",
+    "task_definition",
+)
+"""What a gate's settings may say as ``${name}`` beside the environment's variables, and before them.
+
+``load_balancer`` and ``…_target_group`` are as CloudWatch's dimensions have them (``app/prod/50dc``,
+``targetgroup/orders-1/73e2``), of the first production route; ``blue`` and ``green`` are the slots' names.
+"""
+
+
+def facts_in(value: object) -> set[str]:
+    """The facts that a gate's settings name, as deep as they go."""
+    if isinstance(value, str):
+        return {found for found in re.findall(r"\$\{(\w+)\}", value.replace("$${", "")) if found in FACTS}
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return set().union(*map(facts_in, value)) if isinstance(value, list | tuple) else set()
+
+
+SIDE_FACTS = ("side", "side_service", "side_target_group", "period")
+"""In the queries of a comparison, which are asked once for each side and interval."""

@@ -6,7 +6,7 @@ The record keeps them unexpanded, so that nothing secret is stored.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from bluegreen.errors import ConfigurationError
@@ -23,12 +23,19 @@ class Expanded:
     used: dict[str, str] = field(default_factory=dict)
 
 
-def expand(owner: str, settings: Mapping[str, object], environment: Mapping[str, str]) -> Expanded:
+def expand(
+    owner: str,
+    settings: Mapping[str, object],
+    environment: Mapping[str, str],
+    facts: Mapping[str, str] | None = None,
+    later: Collection[str] = (),
+) -> Expanded:
     """``$${`` stands for a literal ``${``. ``owner`` names the hook in the message.
 
+    ``facts`` go before variables of the same name; they are no secrets. What is named in ``later`` stays as it stands.
     Raises ConfigurationError with one problem for each variable that is missing.
     """
-    expansion = _Expansion(environment)
+    expansion = _Expansion(environment, facts or {}, later)
     expanded = {key: expansion.value(value, key) for key, value in settings.items()}
     if expansion.problems:
         problems = tuple(f"{owner}: {problem}" for problem in dict.fromkeys(expansion.problems))
@@ -38,9 +45,14 @@ def expand(owner: str, settings: Mapping[str, object], environment: Mapping[str,
     return Expanded(expanded, expansion.used)
 
 
+# Private
+
+
 class _Expansion:
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], facts: Mapping[str, str], later: Collection[str]) -> None:
         self._environment = environment
+        self._facts = facts
+        self._later = later
         self.used: dict[str, str] = {}
         self.problems: list[str] = []
 
@@ -60,6 +72,10 @@ class _Expansion:
         if not _NAME.fullmatch(name):
             self.problems.append(f"{path}: ${{{name}}} is no variable's name")
             return ""
+        if name in self._later:
+            return matched[0]
+        if name in self._facts:
+            return self._facts[name]
         if name not in self._environment:
             self.problems.append(f"{path}: the environment has no variable {name}")
             return ""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bluegreen.errors import HookLostError
-from bluegreen.hooks.base import HookCall, Passed, Pending, Reading, Verdict
+from bluegreen.hooks.base import HookCall, Passed, Pending, Reading, Verdict, Watch
+
+NOTHING_KNOWN = Watch()
 
 
 class FakeHook:
@@ -55,7 +57,7 @@ class FakeGate:
         """From now on these."""
         self._readings = list(readings)
 
-    def check(self) -> Reading:
+    def check(self, watch: Watch = NOTHING_KNOWN) -> Reading:
         self.checks += 1
         reading = self._readings.pop(0) if len(self._readings) > 1 else self._readings[0]
         if isinstance(reading, Exception):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bluegreen.errors import HookUnavailableError
+from bluegreen.hooks.base import Watch
 from bluegreen.hooks.measured import MeasuredGate
 from bluegreen.hooks.remote import answered
 from bluegreen.hooks.running import Surroundings
@@ -20,18 +21,22 @@ _WITHOUT_ANSWER = ("InternalError", "Forbidden")
 
 def metric_gate(settings: MetricSettings, around: Surroundings) -> MeasuredGate:
     title = settings.expression or next(iter(settings.metrics.values())).metric
-    return MeasuredGate(title, settings, lambda: _newest(settings, around), around)
+    return MeasuredGate(title, settings, lambda watch: _newest(settings, around, watch), around)
 
 
-def _newest(settings: MetricSettings, around: Surroundings) -> float | None:
-    """The newest data point; None where there is none within the window."""
+def _newest(settings: MetricSettings, around: Surroundings, watch: Watch) -> float | None:
+    """The newest data point; None where there is none within the window.
+
+    A point whose period ended before green had any traffic says nothing about it.
+    """
     now = around.clock.now()
+    since = max(now - settings.window, (watch.since or 0.0) - settings.period)
     with answered("CloudWatch"):
         aws = around.aws()
         answer = aws.read(
             aws.cloudwatch.get_metric_data,
             MetricDataQueries=_queries(settings),
-            StartTime=datetime.fromtimestamp(now - settings.window, UTC),
+            StartTime=datetime.fromtimestamp(since, UTC),
             EndTime=datetime.fromtimestamp(now, UTC),
             ScanBy="TimestampDescending",
         )
@@ -39,8 +44,10 @@ def _newest(settings: MetricSettings, around: Surroundings) -> float | None:
     if result.get("StatusCode") in _WITHOUT_ANSWER:
         said = "; ".join(str(each.get("Value", "")) for each in result.get("Messages", []))
         raise HookUnavailableError(f"CloudWatch answered {result['StatusCode']}{': ' if said else ''}{said}")
-    values = result.get("Values") or []
-    return float(values[0]) if values else None
+    values, stamps = result.get("Values") or [], result.get("Timestamps") or []
+    if not values or (stamps and stamps[0].timestamp() + settings.period <= (watch.since or 0.0)):
+        return None
+    return float(values[0])
 
 
 def _queries(settings: MetricSettings) -> list[Any]:

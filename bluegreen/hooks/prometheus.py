@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def prometheus_gate(settings: PrometheusSettings, around: Surroundings) -> MeasuredGate:
-    return MeasuredGate(shortened(settings.query, 80), settings, lambda: _ask(settings, around), around)
+    return MeasuredGate(shortened(settings.query, 80), settings, lambda watch: _ask(settings, around), around)
 
 
 def _ask(settings: PrometheusSettings, around: Surroundings) -> float | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bluegreen.clock import Clock, SystemClock
 from bluegreen.domain.spec import GateSpec, HookSpec
 from bluegreen.errors import BluegreenError, ConfigurationError
-from bluegreen.hooks.base import Gate, Hook
+from bluegreen.hooks.base import COMPARISON, SIDE_FACTS, Gate, Hook
 from bluegreen.hooks.expand import expand
 from bluegreen.hooks.running import Links, Surroundings
 
@@ -40,11 +40,12 @@ _HOOKS = {
     "stepfunctions": ("bluegreen.hooks.stepfunctions", "StepFunctionsHook"),
     "load": ("bluegreen.hooks.load", "LoadHook"),
 }
-_MEASURED = {
+_ALARM = "alarm"
+_GATES = {
+    _ALARM: ("bluegreen.hooks.alarm", "alarm_gate"),
     "metric": ("bluegreen.hooks.metric", "metric_gate"),
     "prometheus": ("bluegreen.hooks.prometheus", "prometheus_gate"),
 }
-_GATES = {"alarm": ("bluegreen.hooks.alarm", "AlarmGate"), **_MEASURED}
 
 
 def hook_kinds() -> tuple[str, ...]:
@@ -80,14 +81,18 @@ def build_gate(
     alarms: AlarmBoard,
     clock: Clock | None = None,
     links: Links | None = None,
+    facts: Mapping[str, str] | None = None,
 ) -> Gate:
-    """``alarms`` is shared by the gates of one deployment. Raises ConfigurationError; every message names the gate."""
+    """``alarms`` is shared by the gates of one deployment, ``facts`` are the deployment's (hooks.base.FACTS).
+
+    Raises ConfigurationError; every message names the gate.
+    """
     owner = f"gate {spec.name}"
-    expanded = expand(owner, spec.settings, environment)
-    around = Surroundings(environment, folder, clock or SystemClock(), expanded.used, links or Links())
+    expanded = expand(owner, spec.settings, environment, facts, SIDE_FACTS if spec.kind == COMPARISON else ())
+    around = Surroundings(environment, folder, clock or SystemClock(), expanded.used, links or Links(), facts or {})
     if spec.kind in _GATES:
-        link = around if spec.kind in _MEASURED else alarms
-        gate: Gate = _named(_GATES[spec.kind])(_checked(spec.kind, expanded.settings, owner), link)
+        shared = (alarms,) if spec.kind == _ALARM else ()
+        gate: Gate = _named(_GATES[spec.kind])(_checked(spec.kind, expanded.settings, owner), around, *shared)
         return gate
     plugged: Gate = _plugged(GATE_GROUP, spec.kind, owner, _GATES)(replace(spec, settings=expanded.settings), around)
     return plugged

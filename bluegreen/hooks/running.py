@@ -36,13 +36,17 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a hook is built into. ``used`` are the variables that went into its settings, with their values."""
+    """What a hook is built into. ``used`` are the variables that went into its settings, with their values.
+
+    ``facts``: what a gate is told of the deployment (hooks.base.FACTS).
+    """
 
     environment: Mapping[str, str]
     folder: Path
     clock: Clock
     used: Mapping[str, str] = field(default_factory=dict)
     links: Links = field(default_factory=lambda: Links())
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     def aws(self) -> Clients:
         """Of the deployment's region. Raises HookUnavailableError where there are none."""

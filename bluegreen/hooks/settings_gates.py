@@ -13,8 +13,31 @@ _ID = re.compile(r"[a-z][A-Za-z0-9_]*")
 _PROMETHEUS_URL = r"^https?://[^/\s?#]+(?:/[^\s?#]*)?$"
 
 
-class AlarmSettings(Settings):
+NoData = Literal["hold", "ok", "fire", "error"]
+
+
+class SeriesSettings(Settings):
+    """How often a gate is measured, and what its measurements add up to."""
+
+    interval: Duration = Field(default=10.0, gt=0, description="between two measurements")
+    initial_delay: Duration = Field(default=0.0, description="before the first measurement of a series")
+    count: int = Field(default=0, ge=0, description="measure so often and let the word stand; 0: as long as watched")
+    failure_limit: int = Field(default=0, ge=0, description="how many failed measurements are let pass")
+    inconclusive_limit: int = Field(default=4, ge=0, description="how many inconclusive ones in a row are let pass")
+    error_limit: int = Field(default=4, ge=0, description="how many in a row may be impossible to measure")
+    no_data: NoData = Field(default="hold", description="what no data means: wait for some, ok, a failure, an error")
+
+
+class AlarmSettings(SeriesSettings):
+    """Looked at as often as gates are; CloudWatch has judged already, so one look at ALARM is enough."""
+
     alarm: str = Field(min_length=1, max_length=255, description="the name of a metric alarm or a composite alarm")
+    interval: Duration = Field(
+        default=0.0, description="between two looks; 0: whenever gates are read", json_schema_extra={"default": "0s"}
+    )
+    inconclusive_limit: int = Field(default=60, ge=0, description="how many looks in a row without data are let pass")
+    error_limit: int = Field(default=0, ge=0, description="how many looks in a row may get no answer")
+    no_data: NoData = Field(default="ok", description="what INSUFFICIENT_DATA means")
 
     @field_validator("alarm")
     @classmethod
@@ -24,22 +47,13 @@ class AlarmSettings(Settings):
         return alarm
 
 
-class MeasuredSettings(Settings):
+class MeasuredSettings(SeriesSettings):
     """Within ``ok_min``…``ok_max`` a number is a success, outside ``min``…``max`` a failure, between inconclusive."""
 
     max: float | None = Field(default=None, description="above it, a measurement has failed")
     min: float | None = Field(default=None, description="below it, a measurement has failed")
     ok_max: float | None = Field(default=None, description="above it and up to max, it is inconclusive")
     ok_min: float | None = Field(default=None, description="below it and down to min, it is inconclusive")
-    interval: Duration = Field(default=10.0, gt=0, description="between two measurements")
-    initial_delay: Duration = Field(default=0.0, description="before the first measurement of a series")
-    count: int = Field(default=0, ge=0, description="measure so often and let the word stand; 0: as long as watched")
-    failure_limit: int = Field(default=0, ge=0, description="how many failed measurements are let pass")
-    inconclusive_limit: int = Field(default=4, ge=0, description="how many inconclusive ones in a row are let pass")
-    error_limit: int = Field(default=4, ge=0, description="how many in a row may be impossible to measure")
-    no_data: Literal["inconclusive", "ok", "failure", "error"] = Field(
-        default="inconclusive", description="what no data means"
-    )
 
     @model_validator(mode="after")
     def _bounds(self) -> MeasuredSettings:

@@ -42,7 +42,7 @@ def _apply(work: Work, request: ControlRequest) -> None:
                 work.event(Kind.PROMOTED, f"promoted by {request.by}: the remaining waits are skipped"),
                 promoted=True,
                 paused=False,
-                **_unless_paused(work),
+                **_unless_broken(work),
             )
         case Control.ACCEPT_LIVE:
             _accept_live(work, request)
@@ -58,9 +58,10 @@ def _resume(work: Work, request: ControlRequest) -> None:
         work.record(work.event(Kind.RESUMED, f"resumed by {request.by}"), paused=False, **changes)
 
 
-def _unless_paused(work: Work) -> dict[str, Any]:
+def _unless_broken(work: Work) -> dict[str, Any]:
     hold = work.deployment.hold
-    return going_on(work.deployment, work.now()) if hold and hold.kind is HoldKind.PAUSE else {}
+    decided = hold is not None and hold.kind in (HoldKind.PAUSE, HoldKind.INCONCLUSIVE)
+    return going_on(work.deployment, work.now()) if decided else {}
 
 
 def _accept_live(work: Work, request: ControlRequest) -> None:

@@ -18,6 +18,7 @@ from bluegreen.domain.service import Lease, ServiceState
 from bluegreen.domain.spec import Consequence
 from bluegreen.lifecycle import control, late
 from bluegreen.lifecycle.blocked import FOR_GOOD, blocked
+from bluegreen.lifecycle.gating import held
 from bluegreen.lifecycle.machine import Lifecycle
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Reject, Wait
 from bluegreen.lifecycle.reverting import whole_of
@@ -111,8 +112,8 @@ class Engine:
                 if seconds > 0:
                     self._show_wait(work, Waiting(reason, until))
                 return seconds
-            case Hold(kind=kind, reason=reason, way_out=way_out):
-                self._hold(work, HoldRecord(kind, reason, work.now(), way_out))
+            case Hold(kind=kind, reason=reason, way_out=way_out, gates=gates):
+                self._hold(work, HoldRecord(kind, reason, work.now(), way_out), gates)
                 return None
             case Reject(reason=reason):
                 return self._reject(work, reason)
@@ -196,13 +197,14 @@ class Engine:
             return Reject(f"nobody decided within {limit:g} s: {d.hold.reason}")
         return Hold(d.hold.kind, d.hold.reason, d.hold.way_out)
 
-    def _hold(self, work: Work, hold: HoldRecord) -> None:
+    def _hold(self, work: Work, hold: HoldRecord, gates: tuple[str, ...]) -> None:
         known = work.deployment.hold
         if known is None or (known.kind, known.reason) != (hold.kind, hold.reason):
             work.record(
                 work.event(Kind.HOLD, f"held: {hold.reason}", hold=hold.kind.value, way_out=hold.way_out),
                 hold=hold,
                 waiting=None,
+                **held(work.deployment, gates),
             )
 
     def _show_wait(self, work: Work, waiting: Waiting) -> None:
@@ -220,7 +222,7 @@ class Engine:
 def _entering(d: Deployment, dest: Phase, now: float) -> dict[str, Any]:
     """The fields that change with a phase."""
     limits = d.spec.deadlines
-    own_waits = {Phase.SHIFT: sum(step.wait for step in d.spec.shift), Phase.LAUNCH: d.spec.health.settle}
+    own_waits = {Phase.SHIFT: sum(step.longest for step in d.spec.shift), Phase.LAUNCH: d.spec.health.settle}
     allowed = {
         Phase.LAUNCH: limits.launch,
         Phase.TEST: limits.test + d.spec.settle,

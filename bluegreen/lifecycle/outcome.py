@@ -23,11 +23,12 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A person must decide; ``way_out`` is what to type."""
+    """A person must decide; ``way_out`` is what to type. ``gates``: by name, those that could not tell."""
 
     kind: HoldKind
     reason: str
     way_out: str
+    gates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

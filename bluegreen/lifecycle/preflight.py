@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -13,8 +13,9 @@ from bluegreen.domain.release import KnownGood, Release, ReleaseRequest
 from bluegreen.domain.service import ServiceState
 from bluegreen.domain.spec import AlreadyFiring, GateSpec, RouteSpec, Spec
 from bluegreen.errors import AccessDeniedError, BluegreenError
-from bluegreen.hooks.base import Reading
+from bluegreen.hooks.base import COMPARISON, Reading, Watch, facts_in
 from bluegreen.lifecycle import scaling
+from bluegreen.lifecycle.gate_facts import facts_before
 from bluegreen.lifecycle.reverting import changed_since
 from bluegreen.lifecycle.watching import required
 from bluegreen.lifecycle.work import World
@@ -118,9 +119,10 @@ class _Survey:
                 *(partial(self._slot, slot) for slot in slots),
                 partial(self._surroundings, slots),
                 self._hooks,
-                *(partial(self._gate, gate) for gate in spec.gates),
+                *(partial(self._gate, gate) for gate in _readable(spec, {})),
             ]
         )
+        self._gates_of_roles()
         found.routes.sort(key=lambda route: self._order[route.name])
         found.errors.sort(key=lambda error: error[0])
         found.returning = _returning(found.state, request)
@@ -181,10 +183,20 @@ class _Survey:
         for hook in self._found.spec.hooks:
             self._try(f"hooks.{hook.point.value}: {hook.name}", partial(self._world.hook, hook))
 
-    def _gate(self, gate: GateSpec) -> None:
-        reading = self._try(f"gate {gate.name}", lambda: self._world.gate(gate).check())
+    def _gate(self, gate: GateSpec, facts: Mapping[str, str] | None = None) -> None:
+        reading = self._try(f"gate {gate.name}", lambda: self._world.gate(gate, facts or {}).check(Watch()))
         if reading is not None:
             self._found.gates[gate.name] = reading
+
+    def _gates_of_roles(self) -> None:
+        """Gates that name blue or green are read once it is known which is which; not where they name the release."""
+        found, roles = self._found, self._found.roles
+        if roles is None:
+            return
+        facts = facts_before(found.spec, *roles, found.routes)
+        first = _readable(found.spec, {})
+        more = [gate for gate in _readable(found.spec, facts) if gate not in first]
+        self._world.together([partial(self._gate, gate, facts) for gate in more])
 
     def _try(self, where: str, read: Callable[[], T]) -> T | None:
         try:
@@ -314,6 +326,12 @@ def _quarantine(found: Found) -> Iterator[Problem]:
                 "deploy another release, or this one again with --force",
             )
             return
+
+
+def _readable(spec: Spec, facts: Mapping[str, str]) -> list[GateSpec]:
+    """The gates that need to be told no more than ``facts``. A comparison needs to know both slots."""
+    needed = {gate.name: facts_in(gate.settings) for gate in spec.gates}
+    return [gate for gate in spec.gates if needed[gate.name] <= facts.keys() and (facts or gate.kind != COMPARISON)]
 
 
 def _gates(found: Found) -> Iterator[Problem]:

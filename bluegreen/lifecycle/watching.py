@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from bluegreen.domain.deployment import HoldKind
 from bluegreen.domain.events import Kind
 from bluegreen.domain.health import Setting, SlotHealth
-from bluegreen.domain.spec import Consequence, GateSpec, HealthSpec
-from bluegreen.errors import HookUnavailableError
-from bluegreen.hooks.base import Reading
+from bluegreen.domain.spec import HealthSpec
 from bluegreen.lifecycle import drift, routing
-from bluegreen.lifecycle.outcome import Hold, Outcome, Reject
+from bluegreen.lifecycle.gating import look_at_gates
+from bluegreen.lifecycle.outcome import Outcome, Reject
 from bluegreen.lifecycle.work import Work
 from bluegreen.together import both
 
@@ -21,7 +19,7 @@ Look = Callable[[Work], tuple[SlotHealth, Setting]]
 
 def watch(work: Work, look: Look = drift.look) -> Outcome | None:
     """None while all is well."""
-    return traffic_suffers(work, look) or gates_fire(work)
+    return traffic_suffers(work, look) or look_at_gates(work)
 
 
 def traffic_suffers(work: Work, look: Look = drift.look) -> Outcome | None:
@@ -64,65 +62,9 @@ def _slots_suffer(work: Work, seen: SlotHealth, blue: Setting) -> Outcome | None
     return Reject(f"green {d.green.name} has {seen.healthy} of {need} required healthy targets{why(found)}")
 
 
-def gates_fire(work: Work) -> Outcome | None:
-    for spec in work.deployment.spec.gates:
-        outcome = _check(work, spec)
-        if outcome is not None:
-            return outcome
-    return None
-
-
 def why(health: SlotHealth) -> str:
     """The reasons for a message: ``: first; second | last log line``; empty when there is none."""
     reasons = list(dict.fromkeys(failure.reason for failure in health.failures))[:3]
     log = [line for failure in health.failures for line in failure.log][-3:]
     text = f": {'; '.join(reasons)}" if reasons else ""
     return f"{text} | log: {' / '.join(log)}" if log else text
-
-
-def _check(work: Work, spec: GateSpec) -> Outcome | None:
-    try:
-        reading = work.world.gate(spec).check()
-    except HookUnavailableError as error:
-        return _blind(work, spec, error.message)
-    work.gates_seen[spec.name] = reading.state
-    _remember(work, spec, reading)
-    return _judge(work, spec, reading)
-
-
-def _remember(work: Work, spec: GateSpec, reading: Reading) -> None:
-    """A gate that is read again is not blind; one that was quiet is not ignored any more."""
-    d = work.deployment
-    blind = tuple(pair for pair in d.blind_gates if pair[0] != spec.name)
-    ignored = tuple(name for name in d.ignored_gates if name != spec.name or reading.state == "firing")
-    if (blind, ignored) != (d.blind_gates, d.ignored_gates):
-        work.record(blind_gates=blind, ignored_gates=ignored)
-
-
-def _judge(work: Work, spec: GateSpec, reading: Reading) -> Outcome | None:
-    if reading.state != "firing" or spec.name in work.deployment.ignored_gates:
-        return None
-    work.publish(work.event(Kind.GATE, f"gate {spec.name} fires: {reading.detail}", gate=spec.name, state="firing"))
-    return Reject(f"gate {spec.name} fired: {reading.detail}")
-
-
-def _blind(work: Work, spec: GateSpec, message: str) -> Outcome | None:
-    """A gate that cannot be read is no "ok": after the deadline for blindness the configured consequence follows."""
-    work.gates_seen[spec.name] = "unavailable"
-    since = dict(work.deployment.blind_gates).get(spec.name)
-    if since is None:
-        others = tuple(pair for pair in work.deployment.blind_gates if pair[0] != spec.name)
-        work.record(
-            work.event(Kind.WARNING, f"gate {spec.name} could not be asked: {message}", gate=spec.name),
-            blind_gates=(*others, (spec.name, work.now())),
-        )
-        return None
-    if work.now() - since < work.deployment.spec.deadlines.blind:
-        return None
-    reason = f"gate {spec.name} could not be asked for {work.now() - since:.0f} s: {message}"
-    if work.deployment.spec.deadlines.on_hold is Consequence.ROLL_BACK:
-        return Reject(reason)
-    service = work.deployment.service
-    return Hold(
-        HoldKind.UNAVAILABLE, reason, f"mend it, then bluegreen resume {service}; or bluegreen rollback {service}"
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ class World:
     router: TrafficRouter
     compute: ComputeProvider
     hook: Callable[[HookSpec], Hook]
-    gate: Callable[[GateSpec], Gate]
+    gate: Callable[[GateSpec, Mapping[str, str]], Gate]
     clock: Clock
     reporter: Reporter
     scaling: Scaling

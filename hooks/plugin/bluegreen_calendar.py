@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from bluegreen.errors import ConfigurationError
-from bluegreen.hooks.base import Failed, HookCall, Passed, Reading, Verdict
+from bluegreen.hooks.base import Failed, HookCall, Passed, Reading, Verdict, Watch
 
 
 class WeekdayHook:
@@ -45,7 +45,7 @@ class OfficeHoursGate:
         self._from, self._until = int(spec.settings.get("from", 8)), int(spec.settings.get("until", 17))
         self._clock = around.clock
 
-    def check(self) -> Reading:
+    def check(self, watch: Watch) -> Reading:
         hour = time.gmtime(self._clock.now()).tm_hour
         inside = self._from <= hour < self._until
         return Reading("ok" if inside else "firing", f"it is {hour}:00 UTC, open from {self._from} to {self._until}")

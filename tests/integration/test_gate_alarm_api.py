@@ -14,7 +14,7 @@ from bluegreen.clock import FakeClock
 from bluegreen.domain.spec import GateSpec
 from bluegreen.errors import HookUnavailableError
 from bluegreen.hooks.alarm import AlarmBoard
-from bluegreen.hooks.base import Gate
+from bluegreen.hooks.base import Gate, Watch
 from bluegreen.hooks.registry import build_gate
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ def test_state_of_an_alarm_is_read_as_cloudwatch_tells_it(cloudwatch: CloudWatch
         ComparisonOperator="GreaterThanThreshold",
     )
     cloudwatch.set_alarm_state(AlarmName="orders-5xx", StateValue="ALARM", StateReason="7 errors in a minute")
-    reading = gate(cloudwatch, "orders-5xx").check()
+    reading = gate(cloudwatch, "orders-5xx").check(Watch())
     assert (reading.state, reading.detail) == ("firing", "orders-5xx is ALARM: 7 errors in a minute")
     cloudwatch.set_alarm_state(AlarmName="orders-5xx", StateValue="OK", StateReason="calm")
-    assert gate(cloudwatch, "orders-5xx").check().state == "ok"
+    assert gate(cloudwatch, "orders-5xx").check(Watch()).state == "ok"
 
 
 def test_alarm_that_cloudwatch_does_not_know_is_unavailable(cloudwatch: CloudWatchClient) -> None:
     with pytest.raises(HookUnavailableError, match="no alarm named ghost"):
-        gate(cloudwatch, "ghost").check()
+        gate(cloudwatch, "ghost").check(Watch())

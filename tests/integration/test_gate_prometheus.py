@@ -16,7 +16,7 @@ from bluegreen.clock import SystemClock
 from bluegreen.domain.spec import GateSpec
 from bluegreen.errors import HookUnavailableError
 from bluegreen.hooks.alarm import AlarmBoard
-from bluegreen.hooks.base import Gate, Reading
+from bluegreen.hooks.base import Gate, Reading, Watch
 from bluegreen.hooks.registry import build_gate
 from tests.contract.hook_kit import Release, serving, until
 
@@ -44,7 +44,7 @@ def gate_of(url: str, query: str, **settings: object) -> Gate:
 
 
 def read(url: str, query: str, **settings: object) -> Reading:
-    return gate_of(url, query, error_limit=0, **settings).check()
+    return gate_of(url, query, error_limit=0, **settings).check(Watch())
 
 
 @pytest.fixture(scope="module")

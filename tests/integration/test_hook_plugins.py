@@ -26,13 +26,14 @@ import json, sys
 from pathlib import Path
 from bluegreen.clock import FakeClock
 from bluegreen.domain.spec import GateSpec, HookPoint, HookSpec
-from bluegreen.hooks.base import HookCall
+from bluegreen.hooks.base import HookCall, Watch
 from bluegreen.hooks.registry import build_gate, build_hook
 told = json.loads(sys.argv[1])
 clock = FakeClock(told["at"])
 try:
     if "gate" in told:
-        found = build_gate(GateSpec("g", told["gate"], told["settings"]), {"FROM": "8"}, Path("/"), None, clock).check()
+        spec = GateSpec("g", told["gate"], told["settings"])
+        found = build_gate(spec, {"FROM": "8"}, Path("/"), None, clock).check(Watch())
     else:
         spec = HookSpec(HookPoint.TEST, "h", told["hook"], told["settings"])
         found = build_hook(spec, {"DAY": "Friday"}, Path("/"), clock).start(

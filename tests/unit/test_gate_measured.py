@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from bluegreen.clock import FakeClock
 from bluegreen.errors import HookUnavailableError
+from bluegreen.hooks.base import Watch
 from bluegreen.hooks.measured import MeasuredGate
 from bluegreen.hooks.running import Surroundings
 from bluegreen.hooks.settings_gates import MeasuredSettings
@@ -32,7 +33,7 @@ class Bench:
         around = Surroundings({}, Path("/"), self.clock)
         self.gate = MeasuredGate("errors", MeasuredSettings(**bounds), self._measure, around)
 
-    def _measure(self) -> float | None:
+    def _measure(self, watch: Watch) -> float | None:
         self.measured += 1
         value = next(self._values)
         if isinstance(value, HookUnavailableError):
@@ -49,7 +50,7 @@ class Bench:
     def _looks(self, looks: int) -> Iterable[tuple[str, str]]:
         for _ in range(looks):
             try:
-                reading = self.gate.check()
+                reading = self.gate.check(Watch())
                 yield reading.state, reading.detail
             except HookUnavailableError as error:
                 yield "unavailable", error.message
@@ -68,9 +69,9 @@ def test_a_number_within_its_bounds_is_ok_and_is_told() -> None:
         ({"min": 1.0}, 0.9, "firing"),
         ({"min": 1.0, "max": 5.0}, 3.0, "ok"),
         ({"min": 1.0, "max": 5.0}, 6.0, "firing"),
-        ({"max": 5.0, "ok_max": 2.0}, 3.0, "no_data"),
+        ({"max": 5.0, "ok_max": 2.0}, 3.0, "not_yet"),
         ({"max": 5.0, "ok_max": 2.0}, 2.0, "ok"),
-        ({"min": 1.0, "ok_min": 2.0}, 1.5, "no_data"),
+        ({"min": 1.0, "ok_min": 2.0}, 1.5, "not_yet"),
     ],
 )
 def test_bounds_tell_success_failure_and_what_lies_between(bounds: dict[str, Any], value: float, state: str) -> None:
@@ -102,19 +103,29 @@ def test_a_gate_that_fired_stays_firing() -> None:
 
 
 @pytest.mark.parametrize("value", [None, float("nan")])
-def test_no_data_is_never_ok_and_too_much_of_it_could_not_be_asked(value: float | None) -> None:
-    readings = Bench(value, inconclusive_limit=2).readings(4)
-    assert [state for state, _ in readings] == ["no_data", "no_data", "unavailable", "unavailable"]
-    assert "has no data, 3 times in a row (inconclusive)" in readings[2][1]
+def test_no_data_is_never_ok_and_a_number_that_falls_silent_is_inconclusive(value: float | None) -> None:
+    readings = Bench(1.0, value, inconclusive_limit=2).readings(5)
+    assert [state for state, _ in readings] == ["ok", "no_data", "no_data", "inconclusive", "inconclusive"]
+    assert "has no data, 3 times in a row" in readings[3][1]
+
+
+def test_a_gate_that_never_had_data_says_so_however_long_it_is_watched() -> None:
+    assert set(Bench(None, inconclusive_limit=2).states(9)) == {"no_data"}
+
+
+def test_a_number_that_stays_between_good_and_bad_is_inconclusive_beyond_its_limit() -> None:
+    readings = Bench(3.0, ok_max=2.0, inconclusive_limit=1).readings(3)
+    assert [state for state, _ in readings] == ["not_yet", "inconclusive", "inconclusive"]
+    assert "is 3, neither good nor bad (allowed is at most 5), 2 times in a row" in readings[1][1]
 
 
 @pytest.mark.parametrize(
     ("meaning", "states"),
     [
         ("ok", ["ok", "ok"]),
-        ("failure", ["firing", "firing"]),
+        ("fire", ["firing", "firing"]),
         ("error", ["no_data", "unavailable"]),
-        ("inconclusive", ["no_data", "no_data"]),
+        ("hold", ["no_data", "no_data"]),
     ],
 )
 def test_no_data_means_what_is_configured(meaning: str, states: list[str]) -> None:
@@ -127,10 +138,10 @@ def test_errors_in_a_row_make_a_gate_that_could_not_be_asked_and_one_measurement
 
 
 def test_a_gate_that_only_failed_to_measure_is_never_ok_not_even_after_its_count() -> None:
-    for bad in (ERROR, None):
+    for bad, end in ((ERROR, "unavailable"), (None, "inconclusive")):
         states = Bench(bad, count=3, error_limit=99, inconclusive_limit=99).states(6)
         assert "ok" not in states
-        assert states[-1] == "unavailable"
+        assert states[-1] == end
 
 
 def test_after_its_count_the_word_stands_and_nothing_more_is_measured() -> None:
@@ -154,3 +165,30 @@ def test_what_was_measured_before_a_long_pause_does_not_count() -> None:
 def test_bounds_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         MeasuredSettings(**wrong)
+
+
+def test_failures_are_not_forgotten_with_a_driver_that_dies() -> None:
+    bench = Bench(9.0, failure_limit=1)
+    memory = bench.gate.check(Watch()).memory
+    around = Surroundings({}, Path("/"), bench.clock)
+    gate = MeasuredGate("errors", MeasuredSettings(max=5.0, failure_limit=1), lambda watch: 9.0, around)
+    assert gate.check(Watch(memory=memory)).state == "ok", "it is measured no sooner than its interval"
+    bench.clock.sleep(10)
+    assert gate.check(Watch(memory=memory)).state == "firing"
+
+
+def test_a_series_of_successes_has_nothing_to_remember() -> None:
+    assert Bench(1.0).gate.check(Watch()).memory == {}
+    assert Bench(1.0, count=3).gate.check(Watch()).memory != {}
+
+
+def test_what_was_measured_before_green_had_traffic_does_not_count() -> None:
+    bench = Bench(9.0, 9.0, 1.0, failure_limit=1)
+    bench.states(1)
+    since = bench.clock.now()
+    assert bench.gate.check(Watch(since)).state == "ok"
+
+
+@pytest.mark.parametrize("memory", [{"began": "?"}, {"looks": 3}, {"measured_at": None}])
+def test_a_memory_of_another_kind_begins_a_new_series(memory: dict[str, object]) -> None:
+    assert Bench(1.0).gate.check(Watch(memory=memory)).state == "ok"

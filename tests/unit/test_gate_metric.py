@@ -12,7 +12,7 @@ from bluegreen.clock import FakeClock
 from bluegreen.domain.spec import GateSpec
 from bluegreen.errors import HookUnavailableError
 from bluegreen.hooks.alarm import AlarmBoard
-from bluegreen.hooks.base import Gate
+from bluegreen.hooks.base import Gate, Watch
 from bluegreen.hooks.registry import build_gate
 from bluegreen.hooks.running import Links
 from bluegreen.hooks.settings_gates import MetricSettings
@@ -38,7 +38,7 @@ def answering(*answers: Any) -> FakeAws:
 def test_it_asks_for_the_expression_over_its_metrics_within_the_window() -> None:
     aws = answering([2.5])
     settings = {"metrics": {"errors": ERRORS, "all": ALL}, "expression": "100 * errors / all", "period": "30s"}
-    reading = gate_of(aws, **settings, window="2m").check()
+    reading = gate_of(aws, **settings, window="2m").check(Watch())
     assert (reading.state, reading.detail) == ("ok", "100 * errors / all is 2.5, allowed is at most 5")
     (asked,) = aws.cloudwatch.asked
     first, _, answer = asked["MetricDataQueries"]
@@ -50,11 +50,11 @@ def test_it_asks_for_the_expression_over_its_metrics_within_the_window() -> None
 
 
 def test_the_newest_data_point_counts() -> None:
-    assert gate_of(answering([9.0, 1.0])).check().state == "firing"
+    assert gate_of(answering([9.0, 1.0])).check(Watch()).state == "firing"
 
 
 def test_no_data_point_within_the_window_is_no_data() -> None:
-    assert gate_of(answering([])).check().state == "no_data"
+    assert gate_of(answering([])).check(Watch()).state == "no_data"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_no_data_point_within_the_window_is_no_data() -> None:
 def test_an_answer_that_is_none_is_an_error_and_not_ok(answer: Any) -> None:
     gate = gate_of(answering(answer), error_limit=0)
     with pytest.raises(HookUnavailableError, match="CloudWatch"):
-        gate.check()
+        gate.check(Watch())
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from bluegreen.clock import FakeClock
 from bluegreen.domain.spec import GateSpec, HookPoint, HookSpec
 from bluegreen.errors import ConfigurationError
 from bluegreen.hooks.alarm import AlarmBoard
+from bluegreen.hooks.base import Watch
 from bluegreen.hooks.expand import expand
 from bluegreen.hooks.registry import build_gate, build_hook, gate_kinds, hook_kinds
 from bluegreen.hooks.settings import HttpSettings, settings_model, settings_of
@@ -165,7 +166,7 @@ class Always:
         self.word = spec.settings["word"]
     def start(self, call):
         return Passed(self.word)
-    def check(self):
+    def check(self, watch):
         return Reading("ok", self.word)
 
 def broken(spec, around):
@@ -193,7 +194,7 @@ def test_plugged_in_hook_is_found_by_its_kind_with_its_settings_expanded() -> No
     assert hook.start(None).detail == "fine"
     spec = GateSpec("g", "calm", {"word": "${WORD}"})
     gate = build_gate(spec, {"WORD": "calm"}, Path(), AlarmBoard(_no_client, FakeClock()))
-    assert gate.check().detail == "calm"
+    assert gate.check(Watch()).detail == "calm"
 
 
 @pytest.mark.usefixtures("plugins")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bluegreen.domain.spec import HookPoint
+from bluegreen.lifecycle import gating
 from bluegreen.lifecycle.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Done, Outcome, Wait
 from bluegreen.lifecycle.watching import watch
@@ -12,7 +13,7 @@ from bluegreen.lifecycle.work import Work
 def run(work: Work) -> Outcome:
     d = work.deployment
     if d.bake_until is None:
-        work.record(bake_until=work.now() + d.spec.bake)
+        work.record(bake_until=work.now() + d.spec.bake, **gating.begin(work))
     problem = watch(work)
     if problem is not None:
         return problem
@@ -23,4 +24,4 @@ def run(work: Work) -> Outcome:
     if work.now() < until and not work.deployment.promoted:
         seconds = min(d.spec.gate_interval, until - work.now())
         return Wait("the bake time passes; blue stays warm", seconds, until)
-    return Done()
+    return gating.hold_back(work, decided_by=until) or Done()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import Split
-from bluegreen.lifecycle import drift, routing
+from bluegreen.lifecycle import drift, gating, routing
 from bluegreen.lifecycle.drift import blue_keeps, green_keeps
 from bluegreen.lifecycle.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Done, Outcome, Wait
@@ -38,7 +38,7 @@ def _in_step(work: Work) -> Outcome:
         if problem is not None:
             return problem
     if work.deployment.step_until is None:
-        work.record(step_until=work.now() + step.wait)
+        work.record(step_until=work.now() + step.wait, **(gating.begin(work) if d.step == 0 else {}))
     outcome = run_hooks(work, HookPoint.AFTER_STEP, d.step)
     if not isinstance(outcome, Done):
         return outcome if not isinstance(outcome, Wait) else watch(work) or outcome
@@ -49,9 +49,21 @@ def _in_step(work: Work) -> Outcome:
 def _wait_out(work: Work) -> Outcome | None:
     d = work.deployment
     until = d.step_until or 0.0
-    if work.now() >= until or d.promoted:
+    if d.promoted:
         return None
-    return Wait(f"step {d.step + 1} of {len(d.spec.shift)} is watched", _until(work, until), until)
+    if work.now() < until:
+        return Wait(f"step {d.step + 1} of {len(d.spec.shift)} is watched", _until(work, until), until)
+    return _verdict(work, until)
+
+
+def _verdict(work: Work, until: float) -> Outcome | None:
+    """No gate that has measured nothing lets green past its first step, and comparisons tell before it gets all."""
+    d = work.deployment
+    step, last = d.spec.shift[d.step], len(d.spec.shift) - 1
+    decides = step.at_most is not None or d.step == last - 1
+    if d.step == last or not (decides or d.step == 0):
+        return None
+    return gating.hold_back(work, decided_by=until - step.wait + step.longest if decides else None)
 
 
 def _next(work: Work) -> Outcome:

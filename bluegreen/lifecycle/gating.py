@@ -1,0 +1,261 @@
+"""The gates: what each says, what is kept of it, and what follows.
+
+A gate that fires turns the deployment back. One that cannot tell keeps green from getting more traffic; when waiting
+longer will not help, a person decides. Green never goes on past the first step, and blue is never given up, on the word
+of a gate that has not measured anything: see ``hold_back``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bluegreen.domain.deployment import Deployment, GateRecord, HoldKind, Phase
+from bluegreen.domain.events import Event, Kind
+from bluegreen.domain.spec import Consequence, GateSpec, Undecided
+from bluegreen.errors import HookUnavailableError
+from bluegreen.hooks.base import Reading, State, Watch
+from bluegreen.lifecycle.gate_facts import gate_facts
+from bluegreen.lifecycle.outcome import Hold, Outcome, Reject, Wait
+from bluegreen.lifecycle.work import Work
+
+UNAVAILABLE = "unavailable"
+NOT_LOOKED_AT = ""
+"""The state of a gate's record when green has just got its traffic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """``reading`` is None where the gate could not be asked; ``error`` then says why."""
+
+    spec: GateSpec
+    reading: Reading | None
+    error: str = ""
+
+
+def look_at_gates(work: Work) -> Outcome | None:
+    """Look at every gate once, and note what each says. None while none is against watching on."""
+    if not work.deployment.spec.gates:
+        return None
+    looks = _look(work)
+    for look in looks:
+        work.gates_seen[look.spec.name] = look.reading.state if look.reading else UNAVAILABLE
+    _keep(work, looks)
+    return _firing(work, looks) or _blind(work, looks) or _cannot_tell(work, looks)
+
+
+def begin(work: Work) -> dict[str, Any]:
+    """The fields that change when green gets its first share, and when the bake begins: every gate must speak anew."""
+    gates = tuple(GateRecord(gate.name, NOT_LOOKED_AT, memory=gate.memory) for gate in work.deployment.gates)
+    return {"watched_since": work.now(), "gates": gates}
+
+
+def hold_back(work: Work, *, decided_by: float | None) -> Outcome | None:
+    """At the end of a step's or the bake's time: None when every gate has said what is to be waited for.
+
+    ``decided_by``: until when (epoch seconds) a gate that has measured may take to tell; None: it need not.
+    A gate without data has ``deadlines.no_data`` beyond that.
+    """
+    d = work.deployment
+    if d.promoted:
+        return None
+    open_ones = [(spec, record) for spec, record in _unsettled(d) if decided_by is not None or _is_mute(record)]
+    if not open_ones:
+        return None
+    end = decided_by if decided_by is not None else (d.step_until if d.phase is Phase.SHIFT else d.bake_until) or 0.0
+    silent = [spec for spec, record in open_ones if _is_mute(record)]
+    limit = end + (d.spec.deadlines.no_data if silent else 0.0)
+    if work.now() < limit:
+        seconds = 0.0 if _not_looked_at(d, open_ones) else min(d.spec.gate_interval, limit - work.now())
+        return Wait(_waiting_for(open_ones, limit - work.now()), seconds)
+    return _undecided(work, [(spec, _said(spec, record)) for spec, record in open_ones])
+
+
+def held(d: Deployment, names: Sequence[str]) -> dict[str, Any]:
+    """The fields that change with a hold for these gates: who lets the deployment go on accepts what they showed."""
+    known = {gate.name: gate for gate in d.gates}
+    missing = [GateRecord(name, State.NO_DATA) for name in names if name not in known]
+    gates = [replace(gate, accepted=gate.accepted or gate.name in names) for gate in (*d.gates, *missing)]
+    return {"gates": tuple(gates)} if names else {}
+
+
+# Private
+
+
+def _look(work: Work) -> list[Look]:
+    d = work.deployment
+    facts = gate_facts(d)
+    memories = {gate.name: gate.memory for gate in d.gates}
+    comparing = d.phase is Phase.SHIFT and d.watched_since is not None and 0 < d.spec.shift[d.step].percent < 100
+    looks = []
+    for spec in d.spec.gates:
+        watch = Watch(d.watched_since, comparing, memories.get(spec.name, {}))
+        try:
+            looks.append(Look(spec, work.world.gate(spec, facts).check(watch)))
+        except HookUnavailableError as error:
+            looks.append(Look(spec, None, error.message))
+    return looks
+
+
+def _keep(work: Work, looks: list[Look]) -> None:
+    """One write for all gates, and none while only their numbers moved."""
+    d = work.deployment
+    known = {gate.name: gate for gate in d.gates}
+    events: list[Event] = []
+    new = dict(known)
+    for look in looks:
+        if look.reading is None:
+            continue
+        before = known.get(look.spec.name)
+        after = _noted(d, look.spec, before, look.reading, work.now())
+        if before is None or not _same(before, after):
+            new[look.spec.name] = after
+            events += _news(work, look.spec, before, look.reading)
+    blind = _still_blind(work, looks, events)
+    readings = {look.spec.name: look.reading.state for look in looks if look.reading}
+    ignored = tuple(name for name in d.ignored_gates if readings.get(name, State.FIRING) == State.FIRING)
+    changes: dict[str, Any] = {"gates": tuple(new.values()), "blind_gates": blind, "ignored_gates": ignored}
+    if any(getattr(d, name) != value for name, value in changes.items()):
+        work.record(*events, **changes)
+
+
+def _noted(d: Deployment, spec: GateSpec, before: GateRecord | None, reading: Reading, now: float) -> GateRecord:
+    known = before or GateRecord(spec.name, reading.state)
+    told = reading.state in (State.OK, State.FIRING) or reading.done
+    measured = known.measured_at if known.measured_at is not None or not told or d.watched_since is None else now
+    return GateRecord(
+        spec.name,
+        str(reading.state),
+        reading.detail,
+        measured,
+        known.accepted and reading.state != State.OK,
+        dict(reading.numbers),
+        dict(reading.memory),
+    )
+
+
+def _same(before: GateRecord, after: GateRecord) -> bool:
+    return replace(before, detail="", numbers={}) == replace(after, detail="", numbers={})
+
+
+def _news(work: Work, spec: GateSpec, before: GateRecord | None, reading: Reading) -> list[Event]:
+    """A gate that could not tell and now can is worth a line; so is one that cannot and is let pass."""
+    state = before.state if before else None
+    told = state in (State.NOT_YET, State.INCONCLUSIVE) and reading.state == State.OK
+    let_pass = spec.inconclusive is Undecided.GO_ON and reading.state == State.INCONCLUSIVE != state
+    if not (told or let_pass):
+        return []
+    data = {"gate": spec.name, "state": str(reading.state), "numbers": dict(reading.numbers)}
+    return [work.event(Kind.GATE, f"gate {spec.name}: {reading.detail}", **data)]
+
+
+def _still_blind(work: Work, looks: list[Look], events: list[Event]) -> tuple[tuple[str, float], ...]:
+    """A gate that is read again is not blind; for one that is, since when."""
+    since = dict(work.deployment.blind_gates)
+    for look in looks:
+        if look.reading is not None:
+            since.pop(look.spec.name, None)
+        elif look.spec.name not in since:
+            since[look.spec.name] = work.now()
+            message = f"gate {look.spec.name} could not be asked: {look.error}"
+            events.append(work.event(Kind.WARNING, message, gate=look.spec.name))
+    return tuple(since.items())
+
+
+def _firing(work: Work, looks: list[Look]) -> Outcome | None:
+    for look in looks:
+        name, reading = look.spec.name, look.reading
+        if reading is None or reading.state != State.FIRING or name in work.deployment.ignored_gates:
+            continue
+        numbers = dict(reading.numbers)
+        work.publish(
+            work.event(Kind.GATE, f"gate {name} fires: {reading.detail}", gate=name, state="firing", numbers=numbers)
+        )
+        return Reject(f"gate {name} fired: {reading.detail}")
+    return None
+
+
+def _blind(work: Work, looks: list[Look]) -> Outcome | None:
+    """A gate that cannot be read is no "ok": after the deadline for blindness the configured consequence follows."""
+    d = work.deployment
+    since = dict(d.blind_gates)
+    for look in looks:
+        if look.reading is not None or work.now() - since[look.spec.name] < d.spec.deadlines.blind:
+            continue
+        reason = (
+            f"gate {look.spec.name} could not be asked for {work.now() - since[look.spec.name]:.0f} s: {look.error}"
+        )
+        if d.spec.deadlines.on_hold is Consequence.ROLL_BACK:
+            return Reject(reason)
+        way_out = f"mend it, then bluegreen resume {d.service}; or bluegreen rollback {d.service}"
+        return Hold(HoldKind.UNAVAILABLE, reason, way_out)
+    return None
+
+
+def _cannot_tell(work: Work, looks: list[Look]) -> Outcome | None:
+    found = [(look.spec, look.reading.detail) for look in looks if look.reading and _asks(work.deployment, look)]
+    return _undecided(work, found)
+
+
+def _asks(d: Deployment, look: Look) -> bool:
+    accepted = any(gate.accepted for gate in d.gates if gate.name == look.spec.name)
+    known = look.reading is not None and look.reading.state == State.INCONCLUSIVE
+    return known and not accepted and not d.promoted and d.watched_since is not None
+
+
+def _undecided(work: Work, found: Sequence[tuple[GateSpec, str]]) -> Outcome | None:
+    """What the configuration wants for gates that cannot tell; the gravest of them decides."""
+    d = work.deployment
+    back = [(spec, text) for spec, text in found if spec.inconclusive is Undecided.ROLL_BACK]
+    if back:
+        return Reject(f"inconclusive: {_listed(back)}")
+    holding = [(spec, text) for spec, text in found if spec.inconclusive is Undecided.HOLD]
+    if not holding:
+        return None
+    way_out = (
+        f"bluegreen resume {d.service} (go on with what is shown), bluegreen promote {d.service} (and skip the waits), "
+        f"or bluegreen rollback {d.service}"
+    )
+    names = tuple(spec.name for spec, _ in holding)
+    return Hold(HoldKind.INCONCLUSIVE, f"inconclusive: {_listed(holding)}", way_out, names)
+
+
+def _listed(found: Iterable[tuple[GateSpec, str]]) -> str:
+    return "; ".join(f"gate {spec.name}: {text}" for spec, text in found)
+
+
+def _unsettled(d: Deployment) -> list[tuple[GateSpec, GateRecord | None]]:
+    """The gates that have not told anything since green got its traffic, and that nobody let pass."""
+    known = {gate.name: gate for gate in d.gates}
+    return [
+        (spec, record)
+        for spec in d.spec.gates
+        if (record := known.get(spec.name)) is None or (record.measured_at is None and not record.accepted)
+        if spec.name not in d.ignored_gates
+    ]
+
+
+def _is_mute(record: GateRecord | None) -> bool:
+    return record is None or record.state in (NOT_LOOKED_AT, State.NO_DATA)
+
+
+def _not_looked_at(d: Deployment, open_ones: Sequence[tuple[GateSpec, GateRecord | None]]) -> bool:
+    """Some gate can be read and was not, since green got its traffic: the next tick looks."""
+    blind = dict(d.blind_gates)
+    return any(
+        spec.name not in blind and (record is None or record.state == NOT_LOOKED_AT) for spec, record in open_ones
+    )
+
+
+def _said(spec: GateSpec, record: GateRecord | None) -> str:
+    return record.detail if record is not None and record.detail else "nothing was measured"
+
+
+def _waiting_for(open_ones: Sequence[tuple[GateSpec, GateRecord | None]], left: float) -> str:
+    said = "; ".join(f"gate {spec.name}: {_said(spec, record)}" for spec, record in open_ones)
+    return f"{said}; at most {_minutes(left)} more"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
