@@ -72,7 +72,6 @@ class Storm:
             self.fleet.configure_one(victim, **AT_ONCE_THEN_BAKE)
         alone, _ = self._deploy("one deployment", self.services[:1], 2)
         self.budget.tell(alone.note)
-        self._limit(False)
         unlimited, machine = self._deploy(f"{len(self.services)} deployments at once, without quotas", self.services, 3)
         self.budget.tell(unlimited.note)
         baking = [self.fleet.begin(victim, 4) for victim in self.victims]
@@ -110,12 +109,14 @@ class Storm:
             running[service] = self.fleet.begin(service, release)
             clock.sleep(START_EVERY)
         meanwhile(running)
-        lost = [loss for service in services if (loss := _ended(self.fleet, service, running[service], release))]
+        lost = [loss for service in services if (loss := _ended(service, running[service]))]
         took = clock.monotonic() - began
         spans = [d.ended_at - d.started_at for s in services if (d := last(self.fleet, s)) and d.ended_at]
         median = statistics.median(spans) if spans else 0.0
         note = f"{_figures(self.fleet.calls(since))}; median {median:.0f} s, longest {max(spans, default=0.0):.0f} s"
-        return Row(what, len(services), len(lost), took, note, tuple(lost)), median
+        self._limit(False)
+        lost += [loss for service in services if (loss := _is_not_live(self.fleet, service, release))]
+        return Row(what, len(services), min(len(services), len(lost)), took, note, tuple(lost)), median
 
     def _backs(self, running: Running) -> Iterator[Row]:
         _until_all_began(self.fleet, running)
@@ -175,16 +176,20 @@ def _until_all_began(fleet: Fleet, running: Running) -> None:
             CLOCK.sleep(0.2)
 
 
-def _ended(fleet: Fleet, service: str, process: subprocess.Popen[str], release: int) -> str | None:
-    """Its exit code is 0, and its rule sends everything to the slot that runs the new release."""
+def _ended(service: str, process: subprocess.Popen[str]) -> str | None:
     out, err = process.communicate(timeout=LONGEST)
-    if process.returncode != 0:
-        return f"{service} ended with {process.returncode}: {(err or out).strip()[-300:]}"
+    if process.returncode == 0:
+        return None
+    return f"{service} ended with {process.returncode}: {(err or out).strip()[-300:]}"
+
+
+def _is_not_live(fleet: Fleet, service: str, release: int) -> str | None:
+    """Its record says that it succeeded, and its rule sends everything to the slot that runs the new release."""
     d = fleet.record(service)
     if d.phase is not Phase.SUCCEEDED or image(release) not in str(d.release):
-        return f"{service} ended with 0, but its record says {d.phase.value}, {d.release}"
+        return f"{service}: its record says {d.phase.value}, {d.release}"
     live = fleet.weights_of(d.routes[0].arn)
-    return None if live == {d.green.name: 100} else f"{service} ended with 0, but its weights are {live}"
+    return None if live == {d.green.name: 100} else f"{service}: its weights are {live}"
 
 
 def _writes(call: dict[str, Any], rule: str) -> bool:
