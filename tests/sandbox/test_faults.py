@@ -35,12 +35,21 @@ def test_a_rate_is_a_share_of_the_calls() -> None:
     assert 900 < met < 1100
 
 
+def test_a_fault_may_strike_the_third_call_alone() -> None:
+    faults = Faults()
+    faults.add(Fault("elbv2:ModifyListener", error="InternalFailure", times=1, skip=2))
+    call = Call("elbv2", "ModifyListener", "query", "us-east-1", {}, "")
+    other = Call("elbv2", "ModifyRule", "query", "us-east-1", {}, "")
+    assert [bool(faults.meet(each)) for each in (call, other, call, call, call)] == [False, False, False, True, False]
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
         ({"operation": "X"}, "does nothing"),
         ({"operation": "X", "error": "E", "rate": 0}, "rate"),
         ({"operation": "X", "error": "E", "status": 200}, "status"),
+        ({"operation": "X", "error": "E", "skip": -1}, "skip"),
         ({"operation": "X", "error": "E", "oops": 1}, "unknown key oops"),
         ({"error": "E"}, "operation"),
     ],

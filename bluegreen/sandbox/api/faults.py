@@ -25,7 +25,8 @@ class Fault:
     ``operation`` is ``elbv2:ModifyListener``, ``ModifyListener`` or a pattern (``ecs:Describe*``). ``error`` is an
     AWS error code, answered with ``status``; ``after`` executes the call first, so that it took effect although the
     answer is an error. ``latency`` and ``stale`` are seconds. ``rate`` is the share of calls that meet the fault,
-    0 to 1. ``times`` is how often it still happens; None: until it is cleared.
+    0 to 1. ``times`` is how often it still happens; None: until it is cleared. ``skip`` is how many calls it lets go by
+    first.
     """
 
     operation: str
@@ -37,6 +38,7 @@ class Fault:
     stale: float | None = None
     rate: float = 1.0
     times: int | None = None
+    skip: int = 0
     id: int = 0
     met: int = field(default=0)
 
@@ -63,6 +65,8 @@ class Fault:
             raise ValueError("latency and stale are seconds, not below 0")
         if self.times is not None and self.times < 1:
             raise ValueError(f"times {self.times} is below 1")
+        if self.skip < 0:
+            raise ValueError(f"skip {self.skip} is below 0")
         if not 400 <= self.status <= 599:
             raise ValueError(f"status {self.status} is not an error's (400 to 599)")
         if self.error is None and not self.latency and self.stale is None:
@@ -108,7 +112,8 @@ class Faults:
     def meet(self, call: Call) -> Sequence[Fault]:
         """The faults this one call meets, counted."""
         with self._lock:
-            met = [f for f in self._faults.values() if f.concerns(call) and self._random.random() < f.rate]
+            concerned = [f for f in self._faults.values() if f.concerns(call) and not _lets_go(f)]
+            met = [f for f in concerned if self._random.random() < f.rate]
             for fault in met:
                 self._count(fault)
             return met
@@ -120,6 +125,13 @@ class Faults:
         fault.times -= 1
         if fault.times == 0:
             del self._faults[fault.id]
+
+
+def _lets_go(fault: Fault) -> bool:
+    if not fault.skip:
+        return False
+    fault.skip -= 1
+    return True
 
 
 class AnswerHistory:
