@@ -62,7 +62,7 @@ class ApprovalHook:
         service, message = asked["service"], self._settings.message
         ask = f"{message} — " if message else ""
         progress = f"waits for a person: {ask}bluegreen approve {service}, or reject; {took(left)} left"
-        return Pending(handle, min(_LOOK, left), self._say(progress))
+        return Pending(handle, min(_LOOK, left), self._say(progress), asks=True)
 
     def _decision(self, deployment: str, key: str) -> Decision | None:
         if self._around.links.approvals is None:

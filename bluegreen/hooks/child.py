@@ -83,11 +83,16 @@ def _meaning(answer: object) -> dict[str, object]:
 
 
 def _findings(answer: Mapping[Any, Any]) -> dict[str, object]:
-    """Numbers become the verdict's numbers, the rest its detail; ``detail`` itself goes first."""
+    """Numbers become the verdict's numbers and URLs its links, the rest its detail; ``detail`` itself goes first."""
     numbers = {str(key): float(value) for key, value in answer.items() if _is_number(value)}
+    links = {str(key): value for key, value in answer.items() if _is_link(value)}
     parts = [str(answer["detail"])] if "detail" in answer else []
-    parts += [f"{key}={value}" for key, value in answer.items() if key != "detail"]
-    return {"passed": ", ".join(parts), "numbers": numbers}
+    parts += [f"{key}={value}" for key, value in answer.items() if key != "detail" and key not in links]
+    return {"passed": ", ".join(parts), "numbers": numbers, "links": links}
+
+
+def _is_link(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(("https://", "http://", "file://")) and " " not in value
 
 
 def _is_number(value: object) -> bool:

@@ -65,11 +65,11 @@ class CodeBuildHook(RemoteHook):
         ran = max(0.0, self._around.clock.now() - started.began)
         status, phase = str(build["buildStatus"]), str(build.get("currentPhase", ""))
         if status == "IN_PROGRESS":
-            return self._pending(started, f"{self._title} in {phase or 'its queue'} for {took(ran)}: {_log(build)}")
+            return self._pending(started, f"{self._title} in {phase or 'its queue'} for {took(ran)}", _log(build))
         if status == "SUCCEEDED":
-            return passed_in(self._say(f"{self._title} succeeded: {_log(build)}"), ran)
-        reason = f"{self._title} ended {status}{_why(build)}: {_log(build)}"
-        return Failed(self._say(reason), (), {"seconds": ran})
+            return passed_in(self._say(f"{self._title} succeeded in {took(ran)}"), ran, links=_log(build))
+        reason = f"{self._title} ended {status}{_why(build)} ({started.id})"
+        return Failed(self._say(reason), (), {"seconds": ran}, _log(build))
 
     def _stop(self, started: Started) -> None:
         aws = self._around.aws()
@@ -102,8 +102,9 @@ def _began(build: Mapping[str, Any], otherwise: float) -> float:
     return float(build["startTime"].timestamp()) if "startTime" in build else otherwise
 
 
-def _log(build: Mapping[str, Any]) -> str:
-    return str(build.get("logs", {}).get("deepLink") or build["id"])
+def _log(build: Mapping[str, Any]) -> dict[str, str]:
+    link = build.get("logs", {}).get("deepLink")
+    return {"log": str(link)} if link else {}
 
 
 def _why(build: Mapping[str, Any]) -> str:

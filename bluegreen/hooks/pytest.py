@@ -46,11 +46,11 @@ class PytestHook(ProcessHook):
     def _judge(self, run: Run, ended: Ended) -> Verdict:
         assert isinstance(run, PytestRun)
         self._clean_junit(run)
-        results, numbers = run.results, run.results.numbers(ended.seconds)
+        results, numbers, links = run.results, run.results.numbers(ended.seconds), self._report()
         if results.unavailable:
             raise run.unavailable(results.unavailable)
         if results.no:
-            return run.failed(results.failures(), numbers)
+            return run.failed(results.failures(), numbers, links)
         if ended.how == "exit" and ended.code in (_INTERNAL_ERROR, _USAGE_ERROR):
             raise run.unavailable(f"pytest could not run: {how_it_ended(run, ended)}")
         if ended.how == "exit" and ended.code == _NOTHING_COLLECTED:
@@ -59,11 +59,16 @@ class PytestHook(ProcessHook):
             return run.failed(f"pytest ended early: {how_it_ended(run, ended)}", numbers)
         if not results.yes:
             return run.failed(f"no test ran: {results.summary() or 'none was reported'}", numbers)
-        return run.passed(f"{results.summary()} in {took(ended.seconds)}", numbers)
+        return run.passed(f"{results.summary()} in {took(ended.seconds)}", numbers, links)
 
     def _progress(self, run: Run) -> str:
         assert isinstance(run, PytestRun)
         return run.say(run.results.progress())
+
+    def _report(self) -> dict[str, str]:
+        if self._pytest.junit is None:
+            return {}
+        return {"report": (self._around.cwd(self._pytest.cwd) / self._pytest.junit).absolute().as_uri()}
 
     def _clean_junit(self, run: Run) -> None:
         """The file holds what the tests printed, and is published by the pipeline."""

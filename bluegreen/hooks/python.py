@@ -40,7 +40,8 @@ class PythonHook(ProcessHook):
         if "failed" in answer:
             return run.failed(str(answer["failed"]), numbers)
         if "passed" in answer:
-            return run.passed(str(answer["passed"]) or f"passed in {took(ended.seconds)}", numbers)
+            detail = str(answer["passed"]) or f"passed in {took(ended.seconds)}"
+            return run.passed(detail, numbers, answer.get("links", {}))
         return run.failed(f"no answer: {how_it_ended(run, ended)}", numbers)
 
 

@@ -57,7 +57,7 @@ class RemoteHook(ABC):
             earlier = next((one for one in (self._find(call, n) for n in _attempts(call)) if one), None)
             started = earlier or self._start(call)
         again = "found again: an earlier driver or attempt started it" if earlier else "started"
-        return Pending(started.handle(), _FIRST_POLL, self._say(f"{self._title}: {again}"))
+        return Pending(started.handle(), _FIRST_POLL, self._say(f"{self._title}: {again}"), self._links(started))
 
     def poll(self, handle: str) -> Verdict:
         started = Started.of(handle)
@@ -89,9 +89,13 @@ class RemoteHook(ABC):
         """One that has ended already is no error."""
         ...
 
-    def _pending(self, started: Started, progress: str) -> Pending:
+    def _links(self, started: Started) -> dict[str, str]:
+        """Where a person follows it, as far as that is known from its id."""
+        return {}
+
+    def _pending(self, started: Started, progress: str, links: Mapping[str, str] | None = None) -> Pending:
         ran = self._around.clock.now() - started.began
-        return Pending(started.handle(), min(_POLL, max(_FIRST_POLL, ran / 8)), self._say(progress))
+        return Pending(started.handle(), min(_POLL, max(_FIRST_POLL, ran / 8)), self._say(progress), links or {})
 
     def _say(self, text: str) -> str:
         return shortened(self._around.redactor().text(text))
@@ -131,8 +135,19 @@ def numbers_of(answer: Mapping[str, object]) -> dict[str, float]:
     }
 
 
-def passed_in(text: str, seconds: float, numbers: Mapping[str, float] | None = None) -> Passed:
-    return Passed(text, (), {"seconds": seconds, **(numbers or {})})
+def links_of(answer: Mapping[str, object]) -> dict[str, str]:
+    """The URLs among what an execution answered."""
+    return {
+        str(key): value
+        for key, value in answer.items()
+        if isinstance(value, str) and value.startswith(("https://", "http://")) and " " not in value
+    }
+
+
+def passed_in(
+    text: str, seconds: float, numbers: Mapping[str, float] | None = None, links: Mapping[str, str] | None = None
+) -> Passed:
+    return Passed(text, (), {"seconds": seconds, **(numbers or {})}, links or {})
 
 
 def _attempts(call: HookCall) -> range:

@@ -13,7 +13,7 @@ from bluegreen.clock import Clock
 from bluegreen.errors import HookLostError, HookUnavailableError
 from bluegreen.hooks.base import Failed, HookCall, Passed, Pending, Verdict
 from bluegreen.hooks.process import Ended, Process
-from bluegreen.hooks.words import call_environment, shortened, signal_name, took
+from bluegreen.hooks.words import FINDING, Findings, call_environment, findings, shortened, signal_name, took
 from bluegreen.redact import Redactor, secrets_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+Numbers = Mapping[str, float]
+Places = Mapping[str, str]
+
 _OUTPUT_SIZE = 16 * 1024
+_LAST_LINES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +102,27 @@ class Run:
         return self.redactor.tail(text, cut=cut, lines=self.lines, size=_OUTPUT_SIZE)
 
     def last_line(self) -> str:
+        """What it said last, the lines left out that hand over numbers and links."""
         text, cut = self.process.output()
-        last = self.redactor.tail(text[-8192:], cut=cut or len(text) > 8192, lines=1, size=_OUTPUT_SIZE)
-        return shortened(last[0]) if last else ""
+        last = self.redactor.tail(text[-8192:], cut=cut or len(text) > 8192, lines=_LAST_LINES, size=_OUTPUT_SIZE)
+        said = [line for line in last if not line.startswith(FINDING)]
+        return shortened(said[-1]) if said else ""
 
     def say(self, text: str) -> str:
         return shortened(self.redactor.text(text))
 
-    def passed(self, detail: str, numbers: Mapping[str, float] | None = None) -> Passed:
-        return Passed(self.say(detail), self.output(), numbers or {})
+    def passed(self, detail: str, numbers: Numbers | None = None, links: Places | None = None) -> Passed:
+        output = self.output()
+        found = findings(output)
+        return Passed(self.say(detail), output, {**(numbers or {}), **found.numbers}, self._clean(links, found))
 
-    def failed(self, reason: str, numbers: Mapping[str, float] | None = None) -> Failed:
-        return Failed(self.say(reason), self.output(), numbers or {})
+    def failed(self, reason: str, numbers: Numbers | None = None, links: Places | None = None) -> Failed:
+        output = self.output()
+        found = findings(output)
+        return Failed(self.say(reason), output, {**(numbers or {}), **found.numbers}, self._clean(links, found))
+
+    def _clean(self, links: Places | None, found: Findings) -> dict[str, str]:
+        return {name: self.redactor.text(place) for name, place in {**(links or {}), **found.links}.items()}
 
     def unavailable(self, message: str) -> HookUnavailableError:
         return HookUnavailableError(self.say(message))

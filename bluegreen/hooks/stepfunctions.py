@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bluegreen.errors import AwsError, NotFoundError
 from bluegreen.hooks.base import Failed, HookCall, Verdict
-from bluegreen.hooks.remote import RemoteHook, Started, numbers_of, passed_in, run_name
+from bluegreen.hooks.remote import RemoteHook, Started, links_of, numbers_of, passed_in, run_name
 from bluegreen.hooks.running import Surroundings
 from bluegreen.hooks.words import call_json, took
 
@@ -57,13 +57,16 @@ class StepFunctionsHook(RemoteHook):
         ran = max(0.0, self._around.clock.now() - started.began)
         status = str(seen["status"])
         if status in _GOES_ON:
-            return self._pending(started, f"{self._title} has run for {took(ran)}: {_name(started)}")
+            said = f"{self._title} has run for {took(ran)}: {_name(started)}"
+            return self._pending(started, said, self._links(started))
         if status == "SUCCEEDED":
             output = _document(seen.get("output"))
-            return passed_in(self._say(f"{self._title} succeeded: {self._place(started)}"), ran, numbers_of(output))
+            said, redactor = self._say(f"{self._title} succeeded in {took(ran)}"), self._around.redactor()
+            links = {name: redactor.text(place) for name, place in links_of(output).items()}
+            return passed_in(said, ran, numbers_of(output), {**links, **self._links(started)})
         cause = ": ".join(str(seen[key]) for key in ("error", "cause") if seen.get(key))
-        reason = f"{self._title} ended {status}{': ' if cause else ''}{cause} ({self._place(started)})"
-        return Failed(self._say(reason), (), {"seconds": ran})
+        reason = f"{self._title} ended {status}{': ' if cause else ''}{cause} ({_name(started)})"
+        return Failed(self._say(reason), (), {"seconds": ran}, self._links(started))
 
     def _stop(self, started: Started) -> None:
         aws = self._around.aws()
@@ -87,11 +90,10 @@ class StepFunctionsHook(RemoteHook):
         machine = self._settings.state_machine.replace(":stateMachine:", ":execution:")
         return f"{machine}:{run_name(call, attempt)}"
 
-    def _place(self, started: Started) -> str:
+    def _links(self, started: Started) -> dict[str, str]:
         region = started.id.split(":")[3]
-        return (
-            f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{started.id}"
-        )
+        console = f"https://{region}.console.aws.amazon.com/states/home?region={region}"
+        return {"execution": f"{console}#/v2/executions/details/{started.id}"}
 
 
 def _name(started: Started) -> str:

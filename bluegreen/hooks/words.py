@@ -5,11 +5,41 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from bluegreen.hooks.base import HookCall
 
 _LONGEST_LINE = 300
+
+FINDING = "::bluegreen "
+"""What begins a line of output that hands over a number or a link: ``::bluegreen p99_ms=31.5``."""
+
+_LINK = re.compile(r"(?:https?|file)://\S+")
+_NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """``links``: a name to a URL."""
+
+    numbers: dict[str, float] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+
+
+def findings(lines: Iterable[str]) -> Findings:
+    """The numbers and links among the lines of a process's output; one that is neither is only output."""
+    found = Findings()
+    for line in lines:
+        name, _, value = line.removeprefix(FINDING).partition("=")
+        name, value = name.strip(), value.strip()
+        if not line.startswith(FINDING) or not name:
+            continue
+        if _LINK.fullmatch(value):
+            found.links[name] = value
+        elif _NUMBER.fullmatch(value):
+            found.numbers[name] = float(value)
+    return found
 
 
 def took(seconds: float) -> str:

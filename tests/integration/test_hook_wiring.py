@@ -67,7 +67,7 @@ def test_a_build_is_started_and_followed_with_parameters_that_the_sdk_accepts(se
     settings: dict[str, object] = {"project": "orders-e2e", "source_version": "main", "buildspec": "ci.yml"}
     hook = session.hook(HookSpec(HookPoint.TEST, "e2e", "codebuild", settings))
     verdict = passed(hook.poll(pending(hook.start(told())).handle))
-    assert "console.aws.amazon.com" in verdict.detail
+    assert "console.aws.amazon.com" in verdict.links["log"]
     hook.cancel(json.dumps({"id": client.list_builds()["ids"][0], "began": 0.0}))
 
 
