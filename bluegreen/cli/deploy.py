@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bluegreen.cli.app import App
+from bluegreen.cli.junit_file import JunitFile, junit_option
 from bluegreen.cli.options import config_option, reason_option, release_options
+from bluegreen.errors import UsageError
 
 if TYPE_CHECKING:
     from bluegreen.config.load import Loaded
@@ -27,9 +29,18 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Say what it would do and what stands in the way; change nothing.")
 @click.option("--force", is_flag=True, help="Deploy a quarantined release, or beside a blue that is not healthy.")
+@junit_option
 @click.pass_obj
 def command(
-    app: App, /, config: str, reason: str | None, detach: bool, dry_run: bool, force: bool, **asked: Any
+    app: App,
+    /,
+    config: str,
+    reason: str | None,
+    detach: bool,
+    dry_run: bool,
+    force: bool,
+    junit_file: str | None,
+    **asked: Any,
 ) -> None:
     """Deploy a release: launch, test, shift, bake, teardown.
 
@@ -46,15 +57,30 @@ def command(
     wanted = Asked(**asked)
     loaded = app.load(session, config, with_release=not wanted.anything)
     request = request_of(wanted, loaded.request, app.environment, reason)
+    if junit_file and (detach or dry_run):
+        raise UsageError(
+            f"--junit needs a deployment that this command sees to its end, not --{'detach' if detach else 'dry-run'}",
+            hint=f"bluegreen hooks report {loaded.spec.service} --junit {junit_file} writes the results at any time",
+        )
     if dry_run:
         return _dry_run(app, session, loaded, request, force)
-    return _deploy(app, session, loaded, request, force=force, detach=detach)
+    file = JunitFile(session, loaded.spec.service, junit_file) if junit_file else None
+    return _deploy(app, session, loaded, request, file, force=force, detach=detach)
 
 
 # Private
 
 
-def _deploy(app: App, session: Session, loaded: Loaded, request: ReleaseRequest, *, force: bool, detach: bool) -> None:
+def _deploy(
+    app: App,
+    session: Session,
+    loaded: Loaded,
+    request: ReleaseRequest,
+    file: JunitFile | None,
+    *,
+    force: bool,
+    detach: bool,
+) -> None:
     from bluegreen.cli.driving import drive
     from bluegreen.drivers import foreground
     from bluegreen.drivers.background import drive_in_the_background
@@ -64,6 +90,7 @@ def _deploy(app: App, session: Session, loaded: Loaded, request: ReleaseRequest,
         lambda reporter: foreground.deploy(
             session, loaded.spec, request, reporter, force=force, detach=drive_in_the_background if detach else None
         ),
+        conclude=file.write if file else lambda deployment, error: None,
     )
 
 

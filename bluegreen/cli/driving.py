@@ -22,6 +22,8 @@ from bluegreen.report.text import Line
 Act = Callable[[Reporter], Deployment]
 Summary = Callable[[Deployment, float, int], list[Line]]
 Verdict = Callable[[Deployment], BluegreenError | None]
+Conclusion = Callable[[Deployment | None, BluegreenError | None], None]
+"""What is left to do at the end, however it came: with the deployment as it was seen last."""
 
 
 def must_be_live(d: Deployment) -> BluegreenError | None:
@@ -36,7 +38,13 @@ def must_be_live(d: Deployment) -> BluegreenError | None:
 
 
 def drive(
-    app: App, act: Act, *, live: bool = True, verdict: Verdict = must_be_live, summary: Summary = deploy_summary
+    app: App,
+    act: Act,
+    *,
+    live: bool = True,
+    verdict: Verdict = must_be_live,
+    summary: Summary = deploy_summary,
+    conclude: Conclusion = lambda deployment, error: None,
 ) -> None:
     """Run ``act`` under the progress that fits the output. Raises what it raised, or the verdict on its answer."""
     progress = choose(app, live=live)
@@ -48,6 +56,8 @@ def drive(
     except BluegreenError as raised:
         error = _with_traffic(raised, progress)
         deployment = progress.deployment
+    finally:
+        conclude(deployment or progress.deployment, error)
     error = error or (verdict(deployment) if deployment else None)
     quietly(lambda: _sum_up(app, deployment, error, summary))
     if error is not None:

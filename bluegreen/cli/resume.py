@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bluegreen.cli.app import App
+from bluegreen.cli.junit_file import JunitFile, junit_option
 from bluegreen.cli.options import reason_option, service_argument
 from bluegreen.domain.service import Control
 
@@ -14,8 +15,17 @@ from bluegreen.domain.service import Control
 @click.option("--accept-live", is_flag=True, help="After drift: go on from the live weights.")
 @click.option("--reassert", is_flag=True, help="After drift: write this deployment's weights again.")
 @reason_option
+@junit_option
 @click.pass_obj
-def command(app: App, service: str | None, config: str, accept_live: bool, reassert: bool, reason: str | None) -> None:
+def command(
+    app: App,
+    service: str | None,
+    config: str,
+    accept_live: bool,
+    reassert: bool,
+    reason: str | None,
+    junit_file: str | None,
+) -> None:
     """Go on with a held deployment, or take over one that nobody drives.
 
     Where another process drives the deployment, it is asked to go on. Where none does, this one drives it to its end.
@@ -38,7 +48,12 @@ def command(app: App, service: str | None, config: str, accept_live: bool, reass
         )
         if not inquiry.outlive(session, name):
             return tell_asked(app, session, deployment, wish, heard=True)
-    return drive(app, lambda reporter: foreground.resume(session, name, reporter))
+    file = JunitFile(session, name, junit_file) if junit_file else None
+    return drive(
+        app,
+        lambda reporter: foreground.resume(session, name, reporter),
+        conclude=file.write if file else lambda deployment, error: None,
+    )
 
 
 # Private

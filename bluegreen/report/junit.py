@@ -27,12 +27,27 @@ def junit(deployment: Deployment) -> bytes:
         if runs:
             root.append(_suite(deployment, point, runs))
     _count(root, root.findall("testsuite"))
-    Xml.indent(root)
-    document: bytes = Xml.tostring(root, encoding="utf-8", xml_declaration=True)
-    return document + b"\n"
+    return _written(root)
+
+
+def junit_of_nothing(service: str, why: str) -> bytes:
+    """Where no deployment came to be: one error, for a CI takes a missing or an empty file for a fault of its own."""
+    root = Xml.Element("testsuites", name=_clean(service))
+    suite = Xml.SubElement(root, "testsuite", name=_clean(f"{service}.deploy"))
+    case = Xml.SubElement(suite, "testcase", name="deploy", classname=_clean(f"{service}.deploy"), time="0")
+    Xml.SubElement(case, "error", message=_clean(why.splitlines()[0]), type="refused").text = _clean(why)
+    _count(suite, [suite])
+    _count(root, [suite])
+    return _written(root)
 
 
 # Private
+
+
+def _written(root: Xml.Element) -> bytes:
+    Xml.indent(root)
+    document: bytes = Xml.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
 
 
 def _suite(deployment: Deployment, point: HookPoint, runs: list[HookRun]) -> Xml.Element:
