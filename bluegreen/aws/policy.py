@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from bluegreen.domain.spec import RouteSpec, Spec
+from bluegreen.hooks.base import COMPARISON
 
 Statement = dict[str, Any]
 
@@ -229,8 +230,11 @@ def _logs(spec: Spec, arns: _Arns) -> list[Statement]:
 def _alarms(spec: Spec, arns: _Arns) -> list[Statement]:
     """Composite alarms are answered only to who may describe all (cloudwatch API, DescribeAlarms)."""
     kinds = {gate.kind for gate in spec.gates}
-    actions = {"alarm": ("ReadAlarms", "DescribeAlarms"), "metric": ("ReadMetrics", "GetMetricData")}
-    return [_allow(sid, [f"cloudwatch:{verb}"], ["*"]) for kind, (sid, verb) in actions.items() if kind in kinds]
+    metrics = "metric" in kinds or any(
+        gate.kind == COMPARISON and "prometheus" not in gate.settings for gate in spec.gates
+    )
+    actions = [("ReadAlarms", "DescribeAlarms", "alarm" in kinds), ("ReadMetrics", "GetMetricData", metrics)]
+    return [_allow(sid, [f"cloudwatch:{verb}"], ["*"]) for sid, verb, needed in actions if needed]
 
 
 def _functions(spec: Spec, arns: _Arns) -> list[Statement]:

@@ -21,6 +21,7 @@ from bluegreen.domain.spec import (
     RouteSpec,
     SlotSpec,
     Spec,
+    Undecided,
 )
 
 
@@ -145,7 +146,7 @@ def _gates(model: Configuration, written: object, kinds: Kinds) -> Iterator[Gate
     gates = entry_lists(kinds)[-1]
     raws = _written_list(written, gates.path)
     for entry, name, kind, settings in _entries(gates, model.gates, raws, kinds):
-        yield GateSpec(name, kind, settings, AlreadyFiring(entry.already_firing))
+        yield GateSpec(name, kind, settings, AlreadyFiring(entry.already_firing), Undecided(entry.inconclusive))
 
 
 def _entries(

@@ -111,7 +111,7 @@ def _word(one: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if "anyOf" in one:
         return _type(one, definitions)
     if "examples" in one:
-        return "time"
+        return "share" if "%" in str(one["examples"]) else "time"
     if one.get("type") == "array":
         return f"list of {_type(one['items'], definitions)}" if one.get("items") else "list"
     if "$ref" in one:

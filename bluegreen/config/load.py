@@ -16,6 +16,7 @@ from bluegreen.config.problems import Path, Problem, refuse
 from bluegreen.config.release import task_definition_request
 from bluegreen.config.source import Node, Source, find, read_source
 from bluegreen.config.variables import Expander, as_written, plain
+from bluegreen.config.verdicts import verdict_problems
 from bluegreen.domain.release import ReleaseRequest
 from bluegreen.domain.spec import Spec
 from bluegreen.errors import ConfigurationError
@@ -76,6 +77,7 @@ class _Reading:
             self._add(check_entries(entries, self._root, self._data, self._kinds))
         if model is not None:
             self._add(route_problems(model, self._root))
+            self._add(verdict_problems(model, self._root))
         return model
 
     def request(self, model: Configuration | None, folder: File) -> ReleaseRequest | None:

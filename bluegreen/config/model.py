@@ -23,7 +23,7 @@ from bluegreen.config.values import (
     said,
     whole,
 )
-from bluegreen.domain.spec import AlreadyFiring, Consequence, Deadlines, HealthSpec, Spec
+from bluegreen.domain.spec import AlreadyFiring, Consequence, Deadlines, HealthSpec, Spec, Undecided
 
 _HEALTH, _DEADLINES = HealthSpec(), Deadlines()
 _TOP: dict[str, Any] = {name: field.default for name, field in Spec.__dataclass_fields__.items()}
@@ -174,6 +174,10 @@ class DeadlinesSection(Part):
     )
     teardown: PositiveTime = Field(default=_DEADLINES.teardown, description="Until blue is scaled in.")
     blind: PositiveTime = Field(default=_DEADLINES.blind, description="How long a gate may be impossible to read.")
+    no_data: PositiveTime = Field(
+        default=_DEADLINES.no_data,
+        description="How long the first step and the bake wait beyond their time for a gate without data.",
+    )
     hold: TimeOrNever = Field(
         default=_DEADLINES.hold, description="How long a held deployment waits for a person, or never."
     )
@@ -219,6 +223,10 @@ class GateEntry(Part):
     )
     already_firing: Literal["refuse", "ignore"] = Field(
         default=AlreadyFiring.REFUSE.value, description="What to do when it is firing before anything was changed."
+    )
+    inconclusive: Literal["hold", "go_on", "rollback"] = Field(
+        default=Undecided.HOLD.value,
+        description="What follows when it cannot tell: hold for a person, go on, or roll back.",
     )
 
 
@@ -310,7 +318,8 @@ class Configuration(Part):
         default=None, description="What to deploy where the command line does not say it."
     )
     shift: ShiftWay = Field(
-        default=ALL_AT_ONCE, description="How traffic goes over to green: all-at-once, canary, linear or steps."
+        default=ALL_AT_ONCE,
+        description="How traffic goes over to green: all-at-once, canary, until_verdict, linear or steps.",
     )
     bake: Bake = Field(default_factory=Bake, description="The rollback window after the shift.")
     health: Health = Field(default_factory=Health, description="When green counts as launched.")

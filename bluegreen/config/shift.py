@@ -1,4 +1,4 @@
-"""``shift``: the four ways to say how traffic goes over to green."""
+"""``shift``: the five ways to say how traffic goes over to green."""
 
 from __future__ import annotations
 
@@ -25,6 +25,19 @@ class Canary(Part):
         return self
 
 
+class UntilVerdict(Part):
+    """A first share until the compare gates have their verdict, and then everything; a bad one turns it back."""
+
+    percent: SomePercent = Field(description="Green's first share, in %, to a tenth.")
+    at_least: Time = Field(default=60.0, description="How long the first share is watched even after a good verdict.")
+    at_most: Time = Field(description="When there is no verdict by then, the gate's inconclusive says what follows.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> UntilVerdict:
+        _checked(lambda: schedule.until_verdict(self.percent, self.at_least, self.at_most))
+        return self
+
+
 class Linear(Part):
     """Equal steps until everything is over."""
 
@@ -43,9 +56,12 @@ class Step(Part):
 
 
 class Shift(Part):
-    """One of the three. The word all-at-once instead of them is one step to 100%."""
+    """One of the four. The word all-at-once instead of them is one step to 100%."""
 
     canary: Canary | None = Field(default=None, description="A first share, and after a wait everything.")
+    until_verdict: UntilVerdict | None = Field(
+        default=None, description="A first share until a comparison with blue has its verdict, and then everything."
+    )
     linear: Linear | None = Field(default=None, description="Equal steps until everything is over.")
     steps: list[Step] | None = Field(
         default=None, description="The steps one by one, strictly increasing, the last 100."
@@ -55,14 +71,17 @@ class Shift(Part):
     def _one_way(self) -> Shift:
         if self is ALL_AT_ONCE:
             return self
-        if sum(way is not None for way in (self.canary, self.linear, self.steps)) != 1:
-            raise said(f"needs exactly one of canary, linear, steps, or the word {ALL_AT_ONCE_WORD}")
+        if sum(way is not None for way in (self.canary, self.until_verdict, self.linear, self.steps)) != 1:
+            raise said(f"needs exactly one of canary, until_verdict, linear, steps, or the word {ALL_AT_ONCE_WORD}")
         _checked(self.schedule)
         return self
 
     def schedule(self) -> tuple[ShiftStep, ...]:
         if self.canary is not None:
             return schedule.canary(self.canary.percent, self.canary.wait)
+        if self.until_verdict is not None:
+            way = self.until_verdict
+            return schedule.until_verdict(way.percent, way.at_least, way.at_most)
         if self.linear is not None:
             return schedule.linear(self.linear.percent, self.linear.every)
         if self.steps is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from bluegreen.config.problems import Path, Problem
 from bluegreen.config.source import Items, Node, Scalar
+from bluegreen.hooks.base import COMPARISON, FACTS, SIDE_FACTS
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -40,7 +41,10 @@ def as_written(text: str, path: Path, node: Node) -> object:
 
 
 class Expander:
-    """A ``Visit`` that fills variables in; ``missing`` collects the problems of those that are not there."""
+    """A ``Visit`` that fills variables in; ``missing`` collects the problems of those that are not there.
+
+    What a gate is told of the deployment stays as it stands until the gate is built.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -55,14 +59,24 @@ class Expander:
         if found[0] == "$${":
             return "${"
         name = found[1]
+        if name in _told_later(path):
+            return found[0]
         problem = _problem_of(found[0], name, self._environment)
         if problem is None:
             return self._environment[name]
+        if path[:1] == ("gates",):
+            problem += f"; or one of what a gate is told: {', '.join(FACTS)}"
         self.missing.append(Problem(path, problem, node.place))
         return ""
 
 
 # Private
+
+
+def _told_later(path: Path) -> tuple[str, ...]:
+    if path[:1] != ("gates",):
+        return ()
+    return (*FACTS, *SIDE_FACTS) if path[2:3] == (COMPARISON,) else FACTS
 
 
 def _problem_of(written: str, name: str, environment: Mapping[str, str]) -> str | None:

@@ -7,10 +7,13 @@ are no data; several samples are a query that was not finished.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
+from bluegreen.clock import Clock
 from bluegreen.errors import HookUnavailableError
+from bluegreen.hooks.base import Watch
 from bluegreen.hooks.exchange import Answer, NoAnswerError, Request, exchange, tls_context
 from bluegreen.hooks.measured import MeasuredGate
 from bluegreen.hooks.running import Surroundings
@@ -20,23 +23,47 @@ if TYPE_CHECKING:
     from bluegreen.hooks.settings_gates import PrometheusSettings
 
 
+class Place(Protocol):
+    """Where to ask, and how."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def timeout(self) -> float: ...
+    @property
+    def verify(self) -> bool | str: ...
+
+
 def prometheus_gate(settings: PrometheusSettings, around: Surroundings) -> MeasuredGate:
-    return MeasuredGate(shortened(settings.query, 80), settings, lambda watch: _ask(settings, around), around)
+    def measure(watch: Watch) -> float | None:
+        return _number(instant(settings, settings.query, around.clock))
+
+    return MeasuredGate(shortened(settings.query, 80), settings, measure, around)
 
 
-def _ask(settings: PrometheusSettings, around: Surroundings) -> float | None:
+def instant(settings: Place, query: str, clock: Clock, at: float | None = None) -> dict[str, Any]:
+    """``resultType`` and ``result`` of an instant query, as of ``at`` (epoch seconds; None: now).
+
+    Raises HookUnavailableError when Prometheus gives no answer or refuses the query.
+    """
     url = f"{settings.url.rstrip('/')}/api/v1/query"
     tls = tls_context(settings.verify) if url.startswith("https:") else None
     headers = {"User-Agent": "bluegreen", "Content-Type": "application/x-www-form-urlencoded", **settings.headers}
-    body = urlencode({"query": settings.query}).encode()
+    when = {} if at is None else {"time": f"{at:.3f}"}
+    body = urlencode({"query": query, **when}).encode()
     try:
-        answer = exchange(Request("query", "POST", url, headers, body, settings.timeout, tls), around.clock)
+        answer = exchange(Request("query", "POST", url, headers, body, settings.timeout, tls), clock)
     except NoAnswerError as error:
         raise HookUnavailableError(f"Prometheus at {settings.url}: {error}") from error
-    return _number(settings, _data(settings, answer))
+    return _data(settings, answer)
 
 
-def _data(settings: PrometheusSettings, answer: Answer) -> dict[str, Any]:
+# Private
+
+
+def _data(settings: Place, answer: Answer) -> dict[str, Any]:
     try:
         document = json.loads(answer.body)
     except ValueError:
@@ -49,7 +76,7 @@ def _data(settings: PrometheusSettings, answer: Answer) -> dict[str, Any]:
     return data
 
 
-def _number(settings: PrometheusSettings, data: dict[str, Any]) -> float | None:
+def _number(data: dict[str, Any]) -> float | None:
     kind, result = data["resultType"], data["result"]
     if kind == "scalar":
         return float(result[1])

@@ -45,6 +45,7 @@ _GATES = {
     _ALARM: ("bluegreen.hooks.alarm", "alarm_gate"),
     "metric": ("bluegreen.hooks.metric", "metric_gate"),
     "prometheus": ("bluegreen.hooks.prometheus", "prometheus_gate"),
+    COMPARISON: ("bluegreen.hooks.compare", "compare_gate"),
 }
 
 

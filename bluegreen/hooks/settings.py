@@ -165,6 +165,7 @@ def compilable(conditions: dict[str, Any]) -> dict[str, Any]:
 
 def _models() -> dict[str, type[BaseModel]]:
     # Here, because these two build on what stands above.
+    from bluegreen.hooks import settings_compare as compare
     from bluegreen.hooks import settings_gates as gates
     from bluegreen.hooks import settings_remote as remote
 
@@ -182,6 +183,7 @@ def _models() -> dict[str, type[BaseModel]]:
         "alarm": gates.AlarmSettings,
         "metric": gates.MetricSettings,
         "prometheus": gates.PrometheusSettings,
+        "compare": compare.CompareSettings,
     }
 
 

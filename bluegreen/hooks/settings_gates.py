@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from bluegreen.hooks.fields import Duration, Settings, Text
 
 _ID = re.compile(r"[a-z][A-Za-z0-9_]*")
-_PROMETHEUS_URL = r"^https?://[^/\s?#]+(?:/[^\s?#]*)?$"
+PROMETHEUS_URL = r"^https?://[^/\s?#]+(?:/[^\s?#]*)?$"
 
 
 NoData = Literal["hold", "ok", "fire", "error"]
@@ -94,7 +94,7 @@ class MetricSettings(MeasuredSettings):
 
 
 class PrometheusSettings(MeasuredSettings):
-    url: str = Field(pattern=_PROMETHEUS_URL, description="where Prometheus is, as in http://prometheus:9090")
+    url: str = Field(pattern=PROMETHEUS_URL, description="where Prometheus is, as in http://prometheus:9090")
     query: str = Field(min_length=1, description="PromQL that answers one number")
     headers: dict[str, Text] = Field(default_factory=dict, description="headers to send")
     timeout: Duration = Field(default=10.0, gt=0, description="for one query")

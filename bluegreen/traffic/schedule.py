@@ -24,6 +24,14 @@ def canary(percent: float, wait: float) -> Schedule:
     return _checked((ShiftStep(float(percent), _time(wait)), ShiftStep(100.0, 0.0)))
 
 
+def until_verdict(percent: float, at_least: float, at_most: float) -> Schedule:
+    """``percent`` until the comparisons have told, within these bounds, then everything. Raises ValueError."""
+    _between_none_and_all(percent)
+    if _time(at_most) <= _time(at_least):
+        raise ValueError("at_most must be longer than at_least")
+    return _checked((ShiftStep(float(percent), _time(at_least), _time(at_most)), ShiftStep(100.0, 0.0)))
+
+
 def linear(percent: float, every: float) -> Schedule:
     """``percent`` more every ``every`` seconds; the last step is what is left. Raises ValueError."""
     _between_none_and_all(percent)

@@ -249,7 +249,7 @@ def test_every_problem_is_told_at_once_in_the_files_order(tmp_path: Path) -> Non
         ({"production": [{"load_balancer": "p", "port": 1, "rule": {}}]}, "rule: needs at least one condition"),
         ({"production": [{"load_balancer": "p", "port": 1, "rule": {"path": []}}]}, "needs at least one value"),
         ({"shift": "canary"}, "shift: must be all-at-once or a mapping, as in {canary: {percent: 5, wait: 5m}}"),
-        ({"shift": {}}, "shift: needs exactly one of canary, linear, steps"),
+        ({"shift": {}}, "shift: needs exactly one of canary, until_verdict, linear, steps"),
         ({"shift": {"canary": {"percent": "5%", "wait": "1m"}}}, "without a % sign, as in 5 or 0.5, not '5%'"),
         ({"shift": {"canary": {"percent": 0.25, "wait": "1m"}}}, "from 0 to 100 in steps of 0.1, not 0.25"),
         ({"shift": {"canary": {"percent": 100, "wait": "1m"}}}, "for everything in one step use all-at-once"),

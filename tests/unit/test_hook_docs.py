@@ -10,14 +10,14 @@ import pytest
 import yaml
 
 from bluegreen.domain.spec import HookPoint, HookSpec
-from bluegreen.hooks.base import Failed, HookCall, Passed
+from bluegreen.hooks.base import FACTS, Failed, HookCall, Passed
 from bluegreen.hooks.registry import gate_kinds, hook_kinds
 from bluegreen.hooks.settings import settings_model, settings_of
 from bluegreen.hooks.words import call_environment
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
 KINDS = (*hook_kinds(), *gate_kinds())
-BESIDE = {"name", "timeout", "retries", "backoff", "unavailable", "already_firing"}
+BESIDE = {"name", "timeout", "retries", "backoff", "unavailable", "already_firing", "inconclusive"}
 
 
 def section(kind: str) -> str:
@@ -55,6 +55,12 @@ def test_every_hook_point_is_mapped() -> None:
 def test_every_variable_of_a_call_stands_in_the_table() -> None:
     written = set(re.findall(r"`(BLUEGREEN_\w+)`", MANUAL))
     assert set(call_environment(HookCall(HookPoint.TEST, "x", 1, 1.0, "http://x"))) <= written
+
+
+def test_everything_that_a_gate_is_told_stands_in_its_table() -> None:
+    told = MANUAL[MANUAL.index("## What a gate is told") : MANUAL.index("## What a hook is told")]
+    rows = re.findall(r"^\| (`.*?) \|", told, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(FACTS)
 
 
 def test_ten_lines_are_a_hook_and_ten_lines() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from bluegreen.sandbox.base import ACCOUNT
 NAMESPACE = "AWS/ApplicationELB"
 _KEPT_SECONDS = 1200
 _KEPT_AT_MOST = 200_000
+_TRIMMED_COUNT = re.compile(r"TC\((\d+(?:\.\d+)?)?:(\d+(?:\.\d+)?)?\)")
 
 Dimensions = tuple[tuple[str, str], ...]
 Bins = tuple[tuple[float, int], ...]
@@ -103,12 +105,15 @@ def same_metric(datum: Any, namespace: str, name: str, dimensions: Dimensions) -
 
 
 def statistic(name: str, found: Sequence[Sample]) -> float | None:
-    """``name`` is a CloudWatch statistic: Sum, Average, Minimum, Maximum, SampleCount, or a percentile as p99.9."""
+    """``name`` is a CloudWatch statistic: Sum, Average, Minimum, Maximum, SampleCount, a percentile as p99.9, or a
+    trimmed count between absolute bounds as TC(0.005:0.03), TC(:0.03) or TC(0.005:)."""
     count = sum(each.count for each in found)
     if not count:
         return None
     if name.startswith("p"):
         return percentile(float(name[1:]), [pair for each in found for pair in each.bins])
+    if name.startswith("TC("):
+        return trimmed_count(name, [pair for each in found for pair in each.bins])
     total = sum(each.total for each in found)
     values: Mapping[str, float] = {
         "Sum": total,
@@ -118,6 +123,17 @@ def statistic(name: str, found: Sequence[Sample]) -> float | None:
         "Maximum": max(each.high for each in found),
     }
     return values[name]
+
+
+def trimmed_count(name: str, bins: Iterable[tuple[float, int]]) -> float:
+    """How many values are above the lower bound and not above the upper one ("CloudWatch statistics definitions")."""
+    matched = _TRIMMED_COUNT.fullmatch(name)
+    if matched is None:
+        raise ValueError(f"a trimmed count the sandbox does not speak: {name}")
+    low, high = (float(bound) if bound else None for bound in matched.groups())
+    return float(
+        sum(count for value, count in bins if (low is None or value > low) and (high is None or value <= high))
+    )
 
 
 def percentile(rank: float, bins: Iterable[tuple[float, int]]) -> float:

@@ -19,6 +19,8 @@ from bluegreen.sandbox.balancer.expressions import evaluate
 from bluegreen.sandbox.base import ACCOUNT
 
 Points = dict[float, float]
+Metric = tuple[str, str, Dimensions, int]
+Windows = dict[float, list[Any]]
 
 
 def install(region: str) -> None:
@@ -75,11 +77,12 @@ class MetricsBackend(CloudWatchBackend):
         end_time: datetime,
         scan_by: str = "TimestampAscending",
     ) -> list[dict[str, Any]]:
+        fetched: dict[Metric, Windows] = {}
         insights = [each for each in queries if str(each.get("Expression", "")).startswith("SELECT")]
         found: dict[str, Points] = {}
         for query in queries:
             if "MetricStat" in query:
-                found[query["Id"]] = self._metric(query["MetricStat"], _epoch(start_time), _epoch(end_time))
+                found[query["Id"]] = self._metric(query["MetricStat"], _epoch(start_time), _epoch(end_time), fetched)
         for query in queries:
             if "Expression" in query and query not in insights:
                 found[query["Id"]] = _computed(query["Expression"], found)
@@ -88,15 +91,17 @@ class MetricsBackend(CloudWatchBackend):
         backwards = scan_by == "TimestampDescending"
         return [*(_answer(each, found[each["Id"]], backwards) for each in shown), *answers]
 
-    def _metric(self, stat: Mapping[str, Any], start: float, end: float) -> Points:
+    def _metric(self, stat: Mapping[str, Any], start: float, end: float, fetched: dict[Metric, Windows]) -> Points:
+        """``fetched``: what was found before: many queries of one call ask for other statistics of the same metric."""
         metric, period = stat["Metric"], int(stat["Period"])
         dimensions: Dimensions = tuple((each["Name"], each["Value"]) for each in metric.get("Dimensions") or ())
-        first = start // period * period
-        windows: dict[float, list[Any]] = {}
-        for each in samples(self, metric["Namespace"], metric["MetricName"], dimensions, first):
-            if each.timestamp < end:
-                windows.setdefault(each.timestamp // period * period, []).append(each)
-        return dict(_values(stat["Stat"], windows))
+        key = (metric["Namespace"], metric["MetricName"], dimensions, period)
+        if key not in fetched:
+            windows = fetched[key] = {}
+            for each in samples(self, metric["Namespace"], metric["MetricName"], dimensions, start // period * period):
+                if each.timestamp < end:
+                    windows.setdefault(each.timestamp // period * period, []).append(each)
+        return dict(_values(stat["Stat"], fetched[key]))
 
 
 def _values(stat: str, windows: Mapping[float, Sequence[Any]]) -> Iterator[tuple[float, float]]:

@@ -127,6 +127,8 @@ def _counted_as(balancer: str, group: str, status: int, details: str) -> Iterato
         return
     if group and status in (502, 504):
         yield from (("RequestCount", dimensions) for dimensions in _all_dimensions(balancer, group))
+        if "connection_failure" in details:
+            yield from (("TargetConnectionErrorCount", dimensions) for dimensions in _all_dimensions(balancer, group))
     alone = _of_balancer(balancer)
     if details == "direct_response" and status != 503:
         if status // 100 == 3:
