@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,14 @@ from bluegreen.domain.service import Lease
 from bluegreen.domain.spec import Spec
 from bluegreen.drivers.holder import take
 from bluegreen.drivers.loop import Loop, Successor, Until
-from bluegreen.errors import BluegreenError, QuarantinedError, RefusedError, ThrottledError, UnreachableError
+from bluegreen.errors import (
+    BluegreenError,
+    QuarantinedError,
+    RefusedError,
+    StoreUnavailableError,
+    ThrottledError,
+    UnreachableError,
+)
 from bluegreen.lifecycle.preflight import Found, Problem, judge, survey
 from bluegreen.notify.base import Reporter, Silent
 from bluegreen.wiring import Session
@@ -104,7 +112,7 @@ def start(
     events += [
         _event(deployment, Kind.WARNING, f"{p.where}: {p.message}") for p in judge(found) if p.severity != "refuse"
     ]
-    deployment = session.store.begin(deployment, lease, events)
+    deployment = _begun(session, deployment, lease, events)
     for event in events:
         reporter.event(event)
     return deployment
@@ -127,6 +135,19 @@ def _surveyed(session: Session, spec: Spec, request: ReleaseRequest, reporter: R
             return found
         session.clock.sleep(pause)
     return survey(session.world(reporter), spec, request)
+
+
+def _begun(session: Session, deployment: Deployment, lease: Lease, events: Sequence[Event]) -> Deployment:
+    try:
+        return session.store.begin(deployment, lease, events)
+    except StoreUnavailableError as error:
+        name = deployment.service
+        raise StoreUnavailableError(
+            f"no answer whether deployment {deployment.id} was recorded; nothing else was done, and traffic is where "
+            f"it was: {error.message}",
+            hint=f"bluegreen status {name}: if it shows this deployment, bluegreen resume {name} goes on with it "
+            f"(bluegreen abort {name} ends it); if not, repeat the command",
+        ) from error
 
 
 def _refuse(problems: tuple[Problem, ...], force: bool) -> None:
