@@ -11,7 +11,7 @@ from tests.faults.failing import faults
 pytestmark = pytest.mark.faults
 
 SCENARIOS = [*deployments(), *automatic_rollbacks(), *rollbacks_by_hand()]
-SHARE = 0.01
+SHARE = 0.012
 """Of the points; scripts/faults tries all of them."""
 
 
@@ -22,12 +22,12 @@ def named(fault: Fault) -> str:
 @pytest.mark.parametrize("fault", faults(1), ids=named)
 def test_run_ends_well_whichever_call_fails(fault: Fault) -> None:
     lost = [try_point(*each) for each in sampled(every(SCENARIOS, [fault]), SHARE)]
-    assert len(lost) > 10
+    assert len(lost) >= 10
     assert not [loss for loss in lost if loss]
 
 
 @pytest.mark.parametrize("fault", faults(3), ids=named)
 def test_run_ends_well_whichever_call_fails_three_times_in_a_row(fault: Fault) -> None:
     lost = [try_point(*each) for each in sampled(every(SCENARIOS, [fault]), SHARE)]
-    assert len(lost) > 10
+    assert len(lost) >= 10
     assert not [loss for loss in lost if loss]

@@ -28,13 +28,18 @@ def run(work: Work) -> Outcome:
 # Private
 
 
-def _in_step(work: Work) -> Outcome:
+def _in_step(work: Work, *, watched: bool = False) -> Outcome:
+    """``watched``: in this tick everything was looked at, and is well."""
     d = work.deployment
     step = d.spec.shift[d.step]
     desired = Split.of_percent(step.percent)
     moves = not routing.is_set(d, desired)
     if moves:
-        problem = watch(work, drift.look_at_both) or _follow_blue(work) or routing.move(work, desired, seen=True)
+        problem = (
+            (None if watched else watch(work, drift.look_at_both))
+            or _follow_blue(work)
+            or routing.move(work, desired, seen=True)
+        )
         if problem is not None:
             return problem
     if work.deployment.step_until is None:
@@ -42,8 +47,16 @@ def _in_step(work: Work) -> Outcome:
     outcome = run_hooks(work, HookPoint.AFTER_STEP, d.step)
     if not isinstance(outcome, Done):
         return outcome if not isinstance(outcome, Wait) else watch(work) or outcome
-    # What was watched right before the write, and read back after it, is looked at again when the wait has begun.
-    return (None if moves else watch(work)) or _wait_out(work) or _next(work)
+    if moves:
+        # What was watched right before the write, and read back after it, is looked at again when the wait has begun.
+        return _wait_out(work) or _next(work, watched=False)
+    over = _is_over(work)
+    return watch(work, drift.look_at_both if over else drift.look) or _wait_out(work) or _next(work, watched=over)
+
+
+def _is_over(work: Work) -> bool:
+    d = work.deployment
+    return d.promoted or work.now() >= (d.step_until or 0.0)
 
 
 def _wait_out(work: Work) -> Outcome | None:
@@ -51,7 +64,7 @@ def _wait_out(work: Work) -> Outcome | None:
     until = d.step_until or 0.0
     if d.promoted:
         return None
-    if work.now() < until:
+    if not _is_over(work):
         return Wait(f"step {d.step + 1} of {len(d.spec.shift)} is watched", _until(work, until), until)
     return _verdict(work, until)
 
@@ -66,12 +79,12 @@ def _verdict(work: Work, until: float) -> Outcome | None:
     return gating.hold_back(work, decided_by=until - step.wait + step.longest if decides else None)
 
 
-def _next(work: Work) -> Outcome:
+def _next(work: Work, *, watched: bool) -> Outcome:
     d = work.deployment
     last = len(d.spec.shift) - 1
     if d.step < last:
         work.record(step=last if d.promoted else d.step + 1, step_until=None)
-        return Wait("the next step", 0.0)
+        return _in_step(work, watched=True) if watched else Wait("the next step", 0.0)
     return run_hooks(work, HookPoint.AFTER_SHIFT)
 
 
