@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from scripts.campaigns.frame import Budget, Campaign, Row, campaigns
-from scripts.campaigns.page import remember, table, write
+from scripts.campaigns.frame import Budget, Campaign, campaigns
+from scripts.campaigns.page import Result, recorded, remember, table, write
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,8 +19,11 @@ ROOT = Path(__file__).parents[2]
 @click.option("--share", default=1.0, show_default=True, help="Part of each campaign to run, above 0, at most 1.")
 @click.option("--seed", default=1, show_default=True, help="Makes the campaigns that draw lots repeat themselves.")
 @click.option("--document", is_flag=True, help="Write the results to docs/reliability.md, over those of the same name.")
+@click.option(
+    "--rewrite", is_flag=True, help="Run nothing: write docs/reliability.md again from docs/reliability.json."
+)
 @click.option("--list", "only_list", is_flag=True, help="Name the campaigns.")
-def main(names: tuple[str, ...], share: float, seed: int, document: bool, only_list: bool) -> None:
+def main(names: tuple[str, ...], share: float, seed: int, document: bool, rewrite: bool, only_list: bool) -> None:
     known = campaigns()
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -28,21 +31,28 @@ def main(names: tuple[str, ...], share: float, seed: int, document: bool, only_l
     if only_list:
         click.echo("\n".join(f"{each.name}: {each.about.splitlines()[0]}" for each in known.values()))
         return
-    results = {name: _run(known[name], share, seed) for name in names or known}
-    if document:
-        write(ROOT, known, remember(ROOT, results))
-    sys.exit(1 if any(row.lost for rows in results.values() for row in rows) else 0)
+    if rewrite:
+        write(ROOT, known, recorded(ROOT))
+        return
+    results = {}
+    for name in names or known:
+        results[name] = _run(known[name], share, seed)
+        if document:
+            write(ROOT, known, remember(ROOT, {name: results[name]}))
+    sys.exit(1 if any(row.lost for result in results.values() for row in result.rows) else 0)
 
 
-def _run(campaign: Campaign, share: float, seed: int) -> list[Row]:
+def _run(campaign: Campaign, share: float, seed: int) -> Result:
     click.echo(f"{campaign.name} …", err=True)
     with tempfile.TemporaryDirectory(prefix="bluegreen-faults-") as folder:
-        rows = campaign.run(Budget(Path(folder), share, seed, tell=lambda text: click.echo(f"  {text}", err=True)))
+        rows = tuple(
+            campaign.run(Budget(Path(folder), share, seed, tell=lambda text: click.echo(f"  {text}", err=True)))
+        )
     click.echo(f"\n{campaign.name}\n{table(rows, 'simple')}\n")
     for row in rows:
         for loss in row.losses:
             click.echo(f"  lost: {row.what}: {loss}", err=True)
-    return rows
+    return Result(rows, share)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Bad input: mutated configurations and command lines, at least 10,000 of them.
+"""Bad input: mutated configurations and command lines, at least 10,000 of them, and damaged records.
 
 Each is typed into the real command line over a world in memory in which nothing may be changed. *Lost* is what ended
 otherwise than with exit code 2 or 6 and a message that names the key, the option or the file, and the fix: a
 traceback, another exit code, a secret shown, a changed world. Input that is good in spite of its mutation is stopped
-at the first call that would change something. ``BLUEGREEN_FUZZ`` sets the number of a whole run.
+at the first call that would change something. Records of a deployment are cut off, overwritten, edited by hand, or made
+by a newer version: whatever is typed then, nothing is overwritten. ``BLUEGREEN_FUZZ`` sets the number of a whole run.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 
 from scripts.campaigns.frame import Budget, Row
 from tests.faults.bad_input import CONFIGURATIONS, Desk, Tally, try_command_lines, try_configurations
+from tests.faults.bad_records import try_records
 
 WHOLE = 12_000
 
@@ -27,7 +29,12 @@ def run(budget: Budget) -> list[Row]:
             _row(budget, f"configurations: {family}", lambda f=family: try_configurations(desk, f, part, budget.seed))  # type: ignore[misc]
             for family in CONFIGURATIONS
         ]
-        return [*rows, _row(budget, "command lines", lambda: try_command_lines(desk, part, budget.seed))]
+        rows += [_row(budget, "command lines", lambda: try_command_lines(desk, part, budget.seed))]
+        return [
+            *rows,
+            _row(budget, "a deployment's record", lambda: try_records(budget.folder, "record", part // 2, budget.seed)),
+            _row(budget, "a service's item", lambda: try_records(budget.folder, "item", part // 2, budget.seed)),
+        ]
 
 
 # Private

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bluegreen.domain.deployment import Deployment, Phase
 from bluegreen.domain.service import ServiceState
+from bluegreen.store.base import StateStore
+from bluegreen.store.dynamodb import DynamoStore
 from bluegreen.store.sqlite import SqliteStore
 from scripts.campaigns.frame import Budget
 from tests.sandbox.team import CLOCK, Team
@@ -22,6 +24,7 @@ QUICK: dict[str, Any] = {
 """Waits as short as they can be told apart: the campaign is about what happens between them."""
 
 SLOTS = ("orders-1", "orders-2")
+TABLE = "bluegreen"
 ROOT = Path(__file__).parents[2]
 
 
@@ -34,8 +37,24 @@ class HastyTeam(Team):
         return super().environment(PYTHONPATH=str(ROOT), **more)
 
 
+class CloudTeam(HastyTeam):
+    """Keeps its records in the sandbox's DynamoDB: each save is a call too. There are no quotas: see ``throttles``."""
+
+    def __init__(self, root: Path, **parameters: str) -> None:
+        super().__init__(root, **parameters)
+        made = self.run("store", "create")
+        assert made.returncode == 0, made.stderr
+        self.sandbox.ask("POST", "throttles", {"enabled": False})
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return super().environment(**{"BLUEGREEN_STORE": f"dynamodb://{TABLE}", **more})
+
+
+TeamT = TypeVar("TeamT", bound=Team)
+
+
 @contextmanager
-def team_in(folder: Path, kind: type[Team] = Team, **parameters: str) -> Iterator[Team]:
+def team_in(folder: Path, kind: type[TeamT], **parameters: str) -> Iterator[TeamT]:
     folder.mkdir(parents=True, exist_ok=True)
     team = kind(folder, DeregistrationDelay="2", **parameters)
     try:
@@ -49,18 +68,23 @@ def store_path(team: Team) -> Path:
     return Path(team.environment()["BLUEGREEN_STORE"].removeprefix("sqlite:///"))
 
 
-def store_of(team: Team) -> SqliteStore:
-    return SqliteStore(store_path(team))
+@contextmanager
+def store_of(team: Team) -> Iterator[StateStore]:
+    if isinstance(team, CloudTeam):
+        yield DynamoStore(team.sandbox.client("dynamodb"), TABLE)
+        return
+    with closing(SqliteStore(store_path(team))) as store:
+        yield store
 
 
 def last(team: Team, service: str = "orders") -> Deployment | None:
-    with closing(store_of(team)) as store:
+    with store_of(team) as store:
         known = store.history(service, 1)
     return known[0] if known else None
 
 
 def state(team: Team, service: str = "orders") -> ServiceState:
-    with closing(store_of(team)) as store:
+    with store_of(team) as store:
         return store.service(service)
 
 

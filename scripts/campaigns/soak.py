@@ -33,7 +33,7 @@ def run(budget: Budget) -> list[Row]:
     began = budget.clock.monotonic()
     wanted = budget.of(DEPLOYMENTS, least=3)
     losses: list[str] = []
-    with team_in(budget.folder / "soak") as team:
+    with team_in(budget.folder / "soak", Team) as team:
         losses += _deploy(team, budget, 0)
         first = seen = count(team)
         for number in range(1, wanted + 1):

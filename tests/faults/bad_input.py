@@ -257,17 +257,17 @@ def try_configurations(desk: Desk, family: str, number: int, chance: int) -> Tal
         line = [*words, "-c", str(desk.config)]
         judge(desk, line, desk.type(line), tally)
 
-    _run(given(CONFIGURATIONS[family], st.sampled_from(WITH_CONFIGURATION))(check), number, chance)
+    run_examples(given(CONFIGURATIONS[family], st.sampled_from(WITH_CONFIGURATION))(check), number, chance)
     return tally
 
 
 def try_command_lines(desk: Desk, number: int, chance: int) -> Tally:
     tally = Tally()
     desk.configure(CONFIGURATION.encode())
-    _run(given(command_lines())(lambda words: judge(desk, words, desk.type(words), tally)), number, chance)
+    run_examples(given(command_lines())(lambda words: judge(desk, words, desk.type(words), tally)), number, chance)
     return tally
 
 
-def _run(test: Callable[[], None], number: int, chance: int) -> None:
+def run_examples(test: Callable[[], None], number: int, chance: int) -> None:
     limits = settings(max_examples=number, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     seed(chance)(limits(test))()

@@ -12,6 +12,7 @@ import pytest
 from click.testing import Result
 
 from tests.faults.bad_input import CONFIGURATIONS, Desk, Tally, judge, try_command_lines, try_configurations
+from tests.faults.bad_records import try_records
 
 pytestmark = pytest.mark.faults
 
@@ -33,6 +34,12 @@ def test_bad_configuration_is_refused_and_its_keys_are_named(desk: Desk, family:
 def test_bad_command_line_is_refused_and_its_option_is_named(desk: Desk) -> None:
     tally = try_command_lines(desk, 2 * EXAMPLES, chance=1)
     assert tally.refused > EXAMPLES // 2
+
+
+@pytest.mark.parametrize("which", ["record", "item"])
+def test_damaged_record_is_refused_or_sound_and_stays_as_it_is(tmp_path: Path, which: str) -> None:
+    tally = try_records(tmp_path, which, EXAMPLES, chance=1)
+    assert tally.refused > EXAMPLES // 4
 
 
 def test_good_input_reaches_the_first_change_so_that_the_guard_is_not_blind(desk: Desk) -> None:
