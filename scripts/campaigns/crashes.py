@@ -1,7 +1,8 @@
 """A driver dies at every call.
 
 Every call to AWS and every write to the store, of a whole deployment and of a rollback (by hand in each phase,
-automatic, as a redeployment), for each shift strategy. The process dies before the call, or after it took effect and
+automatic, as a redeployment), for each shift strategy (explicit steps are to the engine what linear is: a list of
+steps), and with autoscaling to be suspended and restored. The process dies before the call, or after it took effect and
 before its answer came; dying after the answer is dying before the next call, because only its own memory changes in
 between. Another driver then resumes, dies at a call of its own, or a person rolls back instead. In memory, with the
 real drivers and engine; after every single call a checker looks at the whole world.
@@ -15,6 +16,7 @@ from scripts.campaigns.frame import Budget, Row, count, sampled
 from tests.faults.exploring import (
     Scenario,
     automatic_rollbacks,
+    autoscaled,
     deployments,
     die,
     every,
@@ -38,10 +40,16 @@ def run(budget: Budget) -> list[Row]:
     )
     rows = [_once(budget, what, scenarios) for what, scenarios in groups]
     everything = [scenario for _, scenarios in groups for scenario in scenarios]
+    rows.append(_once(budget, "the same, of the canary, with autoscaling", _autoscaled()))
     return [*rows, _instead(budget), _twice(budget, everything)]
 
 
 # Private
+
+
+def _autoscaled() -> list[Scenario]:
+    canary = [each for each in (*deployments(), *automatic_rollbacks()) if "canary" in each.name]
+    return [autoscaled(each) for each in (*canary, *rollbacks_by_hand(("canary",)))]
 
 
 def _once(budget: Budget, what: str, scenarios: list[Scenario]) -> Row:
