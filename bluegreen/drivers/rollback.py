@@ -15,7 +15,7 @@ from bluegreen.domain.service import Lease, ServiceState
 from bluegreen.domain.spec import ShiftStep, Spec
 from bluegreen.drivers.holder import is_known_dead
 from bluegreen.drivers.loop import Loop, Successor
-from bluegreen.errors import RefusedError
+from bluegreen.errors import RecordError, RefusedError
 from bluegreen.lifecycle import late
 from bluegreen.notify.base import Reporter
 from bluegreen.wiring import Session
@@ -26,7 +26,10 @@ PATIENCE_FOR_THE_OTHER = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``klass``: flip, redeployment or nothing. ``writes`` are sentences. ``seconds``: how long to safe, if known."""
+    """``klass``: flip, redeployment or nothing. ``writes`` are sentences. ``seconds``: how long to safe, if known.
+
+    ``hint``: what to do where there is nothing to roll back.
+    """
 
     klass: str
     summary: str
@@ -34,10 +37,14 @@ class Plan:
     seconds: float | None = None
     deployment: Deployment | None = None
     target: Release | None = None
+    hint: str | None = None
 
 
 def plan(session: Session, service: str, *, to: str | None = None) -> Plan:
-    """What a rollback would do now; reads the record only. Raises RefusedError for a release that is not known."""
+    """What a rollback would do now; reads the record only.
+
+    Raises RefusedError for a release that is not known, RecordError where ``to`` is asked for and there is no record.
+    """
     state = session.store.service(service)
     if state.active is not None:
         return _plan_flip(session.store.load(state.active), to)
@@ -63,7 +70,8 @@ def rollback(
     if planned.deployment is not None and planned.klass == "flip":
         return _flip(session, planned.deployment, reporter, reason=reason, force=force, finisher=finisher)
     if planned.target is None:
-        raise RefusedError(planned.summary, hint=f"bluegreen history {service}; --to RELEASE names another release")
+        otherwise = f"bluegreen history {service}; --to RELEASE names another release"
+        raise RefusedError(planned.summary, hint=planned.hint or otherwise)
     return _redeploy(session, service, planned.target, reporter, reason)
 
 
@@ -94,9 +102,14 @@ def _plan_flip(d: Deployment, to: str | None) -> Plan:
 
 def _plan_redeployment(session: Session, state: ServiceState, service: str, to: str | None) -> Plan:
     last = next(iter(session.store.history(service, 1)), None)
+    if last is None and to is not None:
+        raise RecordError(f"service {service} has no deployment in {session.store_url}")
     if last is None:
         return Plan(
-            "nothing", f"service {service} has no deployment in {session.store_url}, so there is nothing to roll back"
+            "nothing",
+            f"service {service} has no deployment in {session.store_url}, so there is nothing to roll back",
+            hint="does the deployment keep its record elsewhere? --store URL or BLUEGREEN_STORE names that store. "
+            f"If its record is lost: bluegreen rollback {service} --to SLOT sends all traffic to that slot without it",
         )
     if to is None and last.phase is Phase.ROLLED_BACK:
         return Plan(
