@@ -6,18 +6,35 @@ import sys
 from pathlib import Path
 
 from bluegreen.domain.deployment import Deployment
+from bluegreen.errors import BluegreenError
 from bluegreen.wiring import Session, state_folder
 
 
 def finish_in_the_background(session: Session, deployment: Deployment) -> str:
-    """After a rollback: draining green takes minutes and needs nobody's attention."""
-    pid, log = _resume(session, deployment)
+    """After a rollback: draining green takes minutes and needs nobody's attention.
+
+    A full disk or process table must not make a failure of a rollback that is done.
+    """
+    try:
+        pid, log = _resume(session, deployment)
+    except OSError as error:
+        return (
+            f"green {deployment.green.name} still runs: no process could be started in the background to drain it "
+            f"({error.strerror}); bluegreen resume {deployment.service} does it"
+        )
     return f"green {deployment.green.name} is drained and scaled in by process {pid} in the background (log: {log})"
 
 
 def drive_in_the_background(session: Session, deployment: Deployment) -> str:
-    """After ``deploy --detach``."""
-    pid, log = _resume(session, deployment)
+    """After ``deploy --detach``. Raises BluegreenError where no process can be started."""
+    try:
+        pid, log = _resume(session, deployment)
+    except OSError as error:
+        raise BluegreenError(
+            f"deployment {deployment.id} began, but no process could be started in the background to drive it "
+            f"({error.strerror}); nothing was launched, and traffic is where it was",
+            hint=f"bluegreen resume {deployment.service} drives it here; bluegreen abort {deployment.service} ends it",
+        ) from error
     return f"process {pid} drives deployment {deployment.id} in the background (log: {log})"
 
 
