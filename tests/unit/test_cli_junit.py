@@ -118,7 +118,11 @@ def _when(desk: Desk, phase: Phase, act: Callable[[], None]) -> Callable[[str, s
 
 def test_a_resume_writes_all_of_them_too(desk: Desk) -> None:
     stage = desk.stage
-    stage.on_call = _when(desk, Phase.SHIFT, lambda: control(stage.session("pause"), "orders", Control.PAUSE) and None)
+
+    def pause() -> None:
+        control(stage.session("pause"), "orders", Control.PAUSE)
+
+    stage.on_call = _when(desk, Phase.SHIFT, pause)
     assert desk.deploy().exit_code == 4
     file = desk.folder / "after.xml"
     assert desk.type("resume", "orders", "--junit", str(file)).exit_code == 0
