@@ -5,16 +5,19 @@ Built from botocore without boto3's layer, because the rollback's start is timed
 
 from __future__ import annotations
 
+import gzip
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import botocore.session
+import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
-from botocore.loaders import Loader
+from botocore.loaders import JSONFileLoader, Loader
 
 from bluegreen import __version__
 from bluegreen.aws.calls import Calls
@@ -170,11 +173,25 @@ class _KnownServices(Loader):
         return list(SERVICES)
 
 
+class _ModelFiles(JSONFileLoader):
+    """botocore's, with the decoder that the records use: a rollback reads two megabytes of models, at half the time."""
+
+    def load_file(self, file_path: str) -> Any:
+        """What the file says, without its suffix; None where there is none."""
+        for suffix, opener in _OPENERS.items():
+            with suppress(FileNotFoundError), opener(file_path + suffix, "rb") as file:
+                return msgspec.json.decode(file.read())
+        return None
+
+
+_OPENERS: Mapping[str, Callable[..., Any]] = {".json": open, ".json.gz": gzip.open}
+
+
 def _session(profile: str | None) -> botocore.session.Session:
     session = botocore.session.Session(profile=profile)
     extra = str(session.get_config_variable("data_path") or "")
     folders = [os.path.expandvars(os.path.expanduser(folder)) for folder in extra.split(os.pathsep) if folder]
-    session.register_component("data_loader", _KnownServices(extra_search_paths=folders))
+    session.register_component("data_loader", _KnownServices(extra_search_paths=folders, file_loader=_ModelFiles()))
     return session
 
 

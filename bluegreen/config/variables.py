@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from bluegreen.config.problems import Path, Problem
 from bluegreen.config.source import Items, Node, Scalar
-from bluegreen.hooks.base import COMPARISON, FACTS, SIDE_FACTS
+from bluegreen.domain.facts import COMPARISON, FACTS, SIDE_FACTS
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

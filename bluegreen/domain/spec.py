@@ -6,6 +6,7 @@ All times are seconds.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -122,6 +123,10 @@ class HealthSpec:
 
     percent: float = 100.0
     settle: float = 10.0
+
+    def required(self, wanted: int) -> int:
+        """How many healthy targets a slot of so many tasks must have before it may get traffic: at least one."""
+        return max(1, math.ceil(wanted * self.percent / 100))
 
 
 @dataclass(frozen=True, slots=True)

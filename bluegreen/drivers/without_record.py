@@ -12,7 +12,6 @@ from bluegreen.domain.health import LiveRoute, SlotHealth
 from bluegreen.domain.spec import Spec
 from bluegreen.domain.split import ALL_BLUE, Split
 from bluegreen.errors import BluegreenError, HeldError, RefusedError
-from bluegreen.lifecycle.watching import required
 from bluegreen.wiring import Session
 
 
@@ -34,7 +33,7 @@ def plan_without_record(session: Session, spec: Spec, *, to: str | None = None, 
     health = {slot.name: session.compute.health(slot) for slot in slots}
     blue, why = _tell_blue(slots, live, health, to)
     green = slots[1] if blue == slots[0] else slots[0]
-    need = required(spec.health, health[blue.name].desired)
+    need = spec.health.required(health[blue.name].desired)
     if health[blue.name].healthy < need and not force:
         raise RefusedError(
             f"{blue.name} has {health[blue.name].healthy} of {need} required healthy targets: "

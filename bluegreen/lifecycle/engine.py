@@ -18,7 +18,6 @@ from bluegreen.domain.service import Lease, ServiceState
 from bluegreen.domain.spec import Consequence
 from bluegreen.lifecycle import control, late
 from bluegreen.lifecycle.blocked import FOR_GOOD, blocked
-from bluegreen.lifecycle.gating import held
 from bluegreen.lifecycle.machine import Lifecycle
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Reject, Wait
 from bluegreen.lifecycle.reverting import whole_of
@@ -204,7 +203,7 @@ class Engine:
                 work.event(Kind.HOLD, f"held: {hold.reason}", hold=hold.kind.value, way_out=hold.way_out),
                 hold=hold,
                 waiting=None,
-                **held(work.deployment, gates),
+                **(_held_for(work.deployment, gates) if gates else {}),
             )
 
     def _show_wait(self, work: Work, waiting: Waiting) -> None:
@@ -217,6 +216,13 @@ class Engine:
 
 
 # Private
+
+
+def _held_for(d: Deployment, gates: tuple[str, ...]) -> dict[str, Any]:
+    # Imported now: a rollback watches no gate, and is timed.
+    from bluegreen.lifecycle.gating import held
+
+    return held(d, gates)
 
 
 def _entering(d: Deployment, dest: Phase, now: float) -> dict[str, Any]:

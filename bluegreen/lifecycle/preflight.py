@@ -17,7 +17,6 @@ from bluegreen.hooks.base import COMPARISON, Reading, Watch, facts_in
 from bluegreen.lifecycle import scaling
 from bluegreen.lifecycle.gate_facts import facts_before
 from bluegreen.lifecycle.reverting import changed_since
-from bluegreen.lifecycle.watching import required
 from bluegreen.lifecycle.work import World
 
 T = TypeVar("T")
@@ -267,7 +266,7 @@ def _health(found: Found) -> Iterator[Problem]:
         return
     blue, green = (found.health.get(slot.name) for slot in roles)
     if blue is not None:
-        need = required(found.spec.health, blue.desired)
+        need = found.spec.health.required(blue.desired)
         if blue.healthy < need:
             yield Problem(
                 "force",

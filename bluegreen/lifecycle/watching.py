@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from bluegreen.domain.events import Kind
 from bluegreen.domain.health import Setting, SlotHealth
-from bluegreen.domain.spec import HealthSpec
 from bluegreen.lifecycle import drift, routing
 from bluegreen.lifecycle.gating import look_at_gates
 from bluegreen.lifecycle.outcome import Outcome, Reject
@@ -28,11 +26,6 @@ def traffic_suffers(work: Work, look: Look = drift.look) -> Outcome | None:
     return routing.judge(work, live) or _slots_suffer(work, *slots)
 
 
-def required(health: HealthSpec, wanted: int) -> int:
-    """How many healthy targets a slot must have before it may get traffic: at least one."""
-    return max(1, math.ceil(wanted * health.percent / 100))
-
-
 def green_suffers(work: Work) -> Outcome | None:
     """Green lost targets: at once when none is left, else when it lasts longer than the settle time.
 
@@ -43,7 +36,7 @@ def green_suffers(work: Work) -> Outcome | None:
 
 def _slots_suffer(work: Work, seen: SlotHealth, blue: Setting) -> Outcome | None:
     d = work.deployment
-    need = required(d.spec.health, drift.green_keeps(d))
+    need = d.spec.health.required(drift.green_keeps(d))
     changed = drift.judge(work, seen, blue) if seen.healthy else None
     if changed is not None:
         return changed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bluegreen.clock import Clock
 from bluegreen.compute.base import ComputeProvider, Scaling
@@ -15,11 +15,13 @@ from bluegreen.domain.service import Lease, ServiceState
 from bluegreen.domain.spec import GateSpec, HookSpec
 from bluegreen.domain.split import Split
 from bluegreen.errors import AccessDeniedError
-from bluegreen.hooks.base import Gate, Hook
 from bluegreen.notify.base import Reporter
 from bluegreen.store.base import LEASE_SECONDS, StateStore
 from bluegreen.together import Together, one_by_one
 from bluegreen.traffic.base import TrafficRouter
+
+if TYPE_CHECKING:
+    from bluegreen.hooks.base import Gate, Hook
 
 
 @dataclass(frozen=True, slots=True)

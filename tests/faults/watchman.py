@@ -15,7 +15,6 @@ from typing import Any
 from bluegreen.compute.fake import FakeService
 from bluegreen.domain.deployment import Deployment, Phase
 from bluegreen.lifecycle.routing import last_write_at
-from bluegreen.lifecycle.watching import required
 from bluegreen.traffic.actions import weights_of
 from bluegreen.traffic.fake import FakeRoute
 from tests.stage import Stage
@@ -69,7 +68,7 @@ class Watchman:
             yield from self._rule_4(before, now, d)
 
     def _rule_1(self, before: Instant, now: Instant) -> Iterator[str]:
-        need = required(self.stage.spec.health, 2)
+        need = self.stage.spec.health.required(2)
         for weights in now.weights:
             if not any(weights.values()):
                 yield "rule 1: a production route has no weight at all"

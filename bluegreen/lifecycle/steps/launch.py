@@ -9,7 +9,7 @@ from bluegreen.domain.split import ALL_BLUE
 from bluegreen.lifecycle import drift, routing, scaling
 from bluegreen.lifecycle.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Outcome, Reject, Wait
-from bluegreen.lifecycle.watching import required, why
+from bluegreen.lifecycle.watching import why
 from bluegreen.lifecycle.work import Work
 
 DIAGNOSE_EVERY = 2.0
@@ -65,7 +65,7 @@ def _ensure_launched(work: Work, seen: SlotHealth) -> SlotHealth:
 def _healthy_and_settled(work: Work, seen: SlotHealth) -> Outcome | None:
     d = work.deployment
     since = d.spans[-1].began_at if d.spans else d.started_at
-    need = required(d.spec.health, d.blue_count)
+    need = d.spec.health.required(d.blue_count)
     if seen.healthy < need or (d.release and seen.release != d.release.task_definition):
         if d.healthy_since is not None:
             work.record(healthy_since=None)

@@ -1,4 +1,4 @@
-"""Rollback: one write per production route puts blue back; only then is anything cleaned up."""
+"""Rollback: one write per production route puts blue back; only then is anything cleaned up (clean_up.py)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from dataclasses import replace
 from bluegreen.domain.deployment import Phase, RollbackFacts, Route, Written
 from bluegreen.domain.events import Kind
 from bluegreen.domain.health import SlotHealth
-from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_BLUE, Split
 from bluegreen.errors import AccessDeniedError, BluegreenError, RefusedError
-from bluegreen.lifecycle import late, reverting, routing, scaling
-from bluegreen.lifecycle.hooking import cancel_running, run_hooks
-from bluegreen.lifecycle.outcome import Done, Outcome, Wait
-from bluegreen.lifecycle.steps.teardown import drained, retire
-from bluegreen.lifecycle.watching import required
+from bluegreen.lifecycle import late, routing
+from bluegreen.lifecycle.outcome import Outcome, Wait
 from bluegreen.lifecycle.work import Work
+from bluegreen.together import both
 
 VERIFY_EVERY = 1.0
 """Seconds between two looks at the routes while a pre-empted driver's last write may still arrive."""
@@ -30,7 +27,26 @@ def run(work: Work) -> Outcome:
     if _facts(work).safe_at is None:
         # The users are safe: whoever waits for that word may leave before what the deployment changed is put back.
         return _until_no_other_write(work) or Wait("blue is safe", 0.0)
-    return _clean_up(work)
+    # Imported now: what only the clean-up needs is no part of the second in which the users wait.
+    from bluegreen.lifecycle.steps.clean_up import clean_up
+
+    return clean_up(work)
+
+
+def undo_late_splits(work: Work) -> Outcome | None:
+    """A late write of an earlier driver is undone as soon as it is seen."""
+    for route in work.deployment.routes:
+        if routing.observe(work, route).split.green:
+            work.publish(work.event(Kind.WARNING, f"a late write put traffic on green at {route.name}; it is undone"))
+            left = routing.write(work, route, ALL_BLUE).split
+            if left.green:
+                return Wait(f"{route.name} still reads {left}; it is written again", 0.1)
+            at = Written(ALL_BLUE, work.now(), confirmed=True)
+            work.record(
+                routes=tuple(replace(r, written=at) if r.arn == route.arn else r for r in work.deployment.routes)
+            )
+            return Wait(f"{route.name} was put back to blue", 0.1)
+    return None
 
 
 # Private
@@ -44,9 +60,10 @@ def _facts(work: Work) -> RollbackFacts:
 
 def _put_blue_back(work: Work, facts: RollbackFacts) -> Outcome | None:
     d = work.deployment
-    live = {route.name: routing.observe(work, route).split for route in d.routes}
+    seen, blue = both(work.world.together, lambda: routing.observe_all(work), lambda: _look_at_blue(work, facts))
+    live = {route.name: found.split for route, found in zip(d.routes, seen, strict=True)}
     to_write = [r for r in d.routes if live[r.name].green or not routing.can_only_be(r, ALL_BLUE)]
-    waiting = _warm_blue(work) if to_write and not facts.forced else None
+    waiting = _warm_blue(work, blue) if to_write and blue is not None else None
     if waiting is not None:
         return waiting
     refused: list[BluegreenError] = []
@@ -84,12 +101,23 @@ def _say_what_is_overridden(work: Work, route: Route, live: Split) -> None:
         work.publish(work.event(Kind.WARNING, message, route=route.name))
 
 
-def _warm_blue(work: Work) -> Outcome | None:
+def _look_at_blue(work: Work, facts: RollbackFacts) -> SlotHealth | BluegreenError | None:
+    """None where it does not matter. An error matters only if something is to be written, so it is not raised yet."""
+    if facts.forced:
+        return None
+    try:
+        return work.health(work.deployment.blue)
+    except BluegreenError as error:
+        return error
+
+
+def _warm_blue(work: Work, seen: SlotHealth | BluegreenError) -> Outcome | None:
     """None when blue can take the traffic. A blue that was scaled in is launched again first."""
+    if isinstance(seen, BluegreenError):
+        raise seen
     d = work.deployment
-    seen = work.health(d.blue)
     wanted = max(1, d.blue_count, d.blue_kept or 0)
-    need = required(d.spec.health, wanted)
+    need = d.spec.health.required(wanted)
     if seen.healthy >= need:
         _say_what_blue_runs(work, seen)
         return None
@@ -103,22 +131,6 @@ def _warm_blue(work: Work) -> Outcome | None:
         f"(bluegreen rollback {d.service} --force overrides)",
         0.5,
     )
-
-
-def _undo_late_splits(work: Work) -> Outcome | None:
-    """A late write of an earlier driver is undone as soon as it is seen."""
-    for route in work.deployment.routes:
-        if routing.observe(work, route).split.green:
-            work.publish(work.event(Kind.WARNING, f"a late write put traffic on green at {route.name}; it is undone"))
-            left = routing.write(work, route, ALL_BLUE).split
-            if left.green:
-                return Wait(f"{route.name} still reads {left}; it is written again", 0.1)
-            at = Written(ALL_BLUE, work.now(), confirmed=True)
-            work.record(
-                routes=tuple(replace(r, written=at) if r.arn == route.arn else r for r in work.deployment.routes)
-            )
-            return Wait(f"{route.name} was put back to blue", 0.1)
-    return None
 
 
 def _say_what_blue_runs(work: Work, seen: SlotHealth) -> None:
@@ -137,7 +149,7 @@ def _keep_blue(work: Work) -> Outcome | None:
     if seen.desired < wanted:
         work.publish(work.event(Kind.WARNING, f"a late call scaled blue {d.blue.name} in; {wanted} tasks start again"))
         work.world.compute.launch(d.previous, d.blue, wanted, work.fence)
-    elif seen.healthy >= required(d.spec.health, wanted) or _facts(work).forced:
+    elif seen.healthy >= d.spec.health.required(wanted) or _facts(work).forced:
         return None
     return Wait(f"blue {d.blue.name} has {seen.healthy} healthy targets; {wanted} tasks are wanted", 0.5)
 
@@ -146,7 +158,7 @@ def _until_no_other_write(work: Work) -> Outcome | None:
     """What ends the danger is asked first and the world looked at afterwards: a last write is seen, and undone."""
     facts = _facts(work)
     safe = late.is_safe(facts, work.state.yielded, work.aws_now())
-    waiting = (facts.in_flight and _undo_late_splits(work)) or (facts.from_phase is Phase.TEARDOWN and _keep_blue(work))
+    waiting = (facts.in_flight and undo_late_splits(work)) or (facts.from_phase is Phase.TEARDOWN and _keep_blue(work))
     if waiting:
         return waiting
     if not safe:
@@ -161,33 +173,3 @@ def _until_no_other_write(work: Work) -> Outcome | None:
     message = f"SAFE: all traffic is on blue ({blue.name}, {work.deployment.previous.id}) after {took:.2f} s"
     work.record(work.event(Kind.SAFE, message, took=took), rollback=replace(facts, safe_at=now))
     return None
-
-
-def _clean_up(work: Work) -> Outcome:
-    """Green is removed only when it gets no traffic and has settled; what the deployment changed is put back."""
-    d = work.deployment
-    facts = _facts(work)
-    if d.retired_at is None and not late.is_quiet(facts, work.state.yielded, work.aws_now()):
-        return Wait("the other driver may still start green's tasks; they are scaled in after that", 5.0)
-    cancel_running(work)
-    routing.point_test_route(work, ALL_BLUE)
-    until = routing.last_write_at(d) + d.spec.settle
-    if work.now() < until:
-        return Wait("the split settles before green is touched", until - work.now(), until)
-    if d.retired_at is None:
-        waiting = _undo_late_splits(work)
-        if waiting is not None:
-            return waiting
-        outcome = run_hooks(work, HookPoint.ON_ROLLBACK)
-        if isinstance(outcome, Wait):
-            return outcome
-        if not isinstance(outcome, Done):
-            work.publish(work.event(Kind.WARNING, f"during rollback: {outcome.reason}"))
-        if work.deployment.launched:
-            retire(work, d.green, "green")
-    waiting = drained(work, d.green, "green") if work.deployment.launched else None
-    if waiting is not None:
-        return waiting
-    scaling.put_back(work)
-    reverting.say_what_stays(work)
-    return Done()

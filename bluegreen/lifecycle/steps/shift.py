@@ -9,7 +9,7 @@ from bluegreen.lifecycle import drift, gating, routing
 from bluegreen.lifecycle.drift import blue_keeps, green_keeps
 from bluegreen.lifecycle.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Done, Outcome, Wait
-from bluegreen.lifecycle.watching import required, watch
+from bluegreen.lifecycle.watching import watch
 from bluegreen.lifecycle.work import Work
 
 GROWING_EVERY = 1.0
@@ -111,7 +111,7 @@ def _until_grown(work: Work) -> Outcome | None:
     d = work.deployment
     if green_keeps(d) >= d.blue_count:
         return None
-    seen, need = work.health(d.green), required(d.spec.health, d.blue_count)
+    seen, need = work.health(d.green), d.spec.health.required(d.blue_count)
     if seen.healthy < need:
         return Wait(f"green {d.green.name} grows: {seen.healthy} of {need} required targets are healthy", GROWING_EVERY)
     work.record(green_count=d.blue_count)

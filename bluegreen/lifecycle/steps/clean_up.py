@@ -1,0 +1,44 @@
+"""The end of a rollback, when the users are safe: what the deployment left is removed and put back."""
+
+from __future__ import annotations
+
+from bluegreen.domain.events import Kind
+from bluegreen.domain.spec import HookPoint
+from bluegreen.domain.split import ALL_BLUE
+from bluegreen.lifecycle import late, reverting, routing, scaling
+from bluegreen.lifecycle.hooking import cancel_running, run_hooks
+from bluegreen.lifecycle.outcome import Done, Outcome, Wait
+from bluegreen.lifecycle.steps.rollback import undo_late_splits
+from bluegreen.lifecycle.steps.teardown import drained, retire
+from bluegreen.lifecycle.work import Work
+
+
+def clean_up(work: Work) -> Outcome:
+    """Green is removed only when it gets no traffic and has settled; what the deployment changed is put back."""
+    d = work.deployment
+    facts = d.rollback
+    assert facts is not None
+    if d.retired_at is None and not late.is_quiet(facts, work.state.yielded, work.aws_now()):
+        return Wait("the other driver may still start green's tasks; they are scaled in after that", 5.0)
+    cancel_running(work)
+    routing.point_test_route(work, ALL_BLUE)
+    until = routing.last_write_at(d) + d.spec.settle
+    if work.now() < until:
+        return Wait("the split settles before green is touched", until - work.now(), until)
+    if d.retired_at is None:
+        waiting = undo_late_splits(work)
+        if waiting is not None:
+            return waiting
+        outcome = run_hooks(work, HookPoint.ON_ROLLBACK)
+        if isinstance(outcome, Wait):
+            return outcome
+        if not isinstance(outcome, Done):
+            work.publish(work.event(Kind.WARNING, f"during rollback: {outcome.reason}"))
+        if work.deployment.launched:
+            retire(work, d.green, "green")
+    waiting = drained(work, d.green, "green") if work.deployment.launched else None
+    if waiting is not None:
+        return waiting
+    scaling.put_back(work)
+    reverting.say_what_stays(work)
+    return Done()
