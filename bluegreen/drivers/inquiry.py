@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bluegreen.domain.deployment import Deployment
+from bluegreen.domain.deployment import Deployment, HoldKind
 from bluegreen.domain.health import Observation
 from bluegreen.domain.service import Control, ControlRequest, ServiceState
 from bluegreen.drivers.foreground import active
@@ -55,9 +55,19 @@ def control(session: Session, service: str, wish: Control, reason: str | None = 
         raise RefusedError(
             f"deployment {deployment.id} is being rolled back", hint=f"bluegreen status {service} shows how far it is"
         )
+    if wish is Control.RESUME and _is_promoted_anyway(session, deployment):
+        return deployment
     now = session.clock.now()
     session.store.request(service, ControlRequest(wish, str(session.owner), now, reason))
     return deployment
+
+
+def _is_promoted_anyway(session: Session, deployment: Deployment) -> bool:
+    """A wish to promote is left; it lets the deployment go on too, and must not be lost to one that does no more."""
+    left = session.store.service(deployment.service).control
+    kind = deployment.hold.kind if deployment.hold else None
+    promotes = left is not None and left.control is Control.PROMOTE
+    return promotes and kind in (None, HoldKind.PAUSE, HoldKind.INCONCLUSIVE)
 
 
 def is_heard(session: Session, service: str, seconds: float = HEARING_SECONDS) -> bool:

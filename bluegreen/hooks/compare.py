@@ -87,7 +87,7 @@ class CompareGate:
 
     def _reading(self, memory: Memory, watch: Watch, now: float) -> Reading:
         told = verdict(memory.learned, self._asked)
-        kept = msgspec.to_builtins(memory) if memory.learned.looks else {}
+        kept = _plain(memory) if memory.learned.looks else {}
         over = not watch.comparing
         if not memory.learned.looks:
             left = max(0.0, memory.until + self._settings.period + self._settings.delay - now)
@@ -124,6 +124,12 @@ def _remembered(memory: Mapping[str, object]) -> Memory | None:
         return msgspec.convert(dict(memory), Memory) if memory else None
     except (msgspec.ValidationError, ValueError):
         return None
+
+
+def _plain(memory: Memory) -> dict[str, object]:
+    """As it comes back from the record: what did not change is equal to what was kept."""
+    kept: dict[str, object] = msgspec.json.decode(msgspec.json.encode(memory))
+    return kept
 
 
 def _sentence(told: Verdict) -> str:

@@ -94,10 +94,14 @@ class BalancerSource:
         }
 
     def _fact(self, name: str) -> str:
-        try:
-            return self._around.facts[name]
-        except KeyError:
-            raise HookUnavailableError(f"it is not known yet which slot is blue and which green ({name})") from None
+        value = self._around.facts.get(name)
+        if value is None:
+            raise HookUnavailableError(f"it is not known yet which slot is blue and which green ({name})")
+        if value.startswith("net/"):
+            raise HookUnavailableError(
+                f"{value} is a network load balancer: it counts no requests", hint="compare: {prometheus: ...}"
+            )
+        return value
 
     def _side(self, points: Points, side: str, moment: float) -> Side:
         def told(name: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from bluegreen.domain.deployment import Deployment, GateRecord, HoldKind, Phase
@@ -88,14 +89,19 @@ def _look(work: Work) -> list[Look]:
     facts = gate_facts(d)
     memories = {gate.name: gate.memory for gate in d.gates}
     comparing = d.phase is Phase.SHIFT and d.watched_since is not None and 0 < d.spec.shift[d.step].percent < 100
-    looks = []
-    for spec in d.spec.gates:
+    looks: dict[str, Look] = {}
+
+    def look(spec: GateSpec) -> None:
         watch = Watch(d.watched_since, comparing, memories.get(spec.name, {}))
         try:
-            looks.append(Look(spec, work.world.gate(spec, facts).check(watch)))
+            looks[spec.name] = Look(spec, gates[spec.name].check(watch))
         except HookUnavailableError as error:
-            looks.append(Look(spec, None, error.message))
-    return looks
+            looks[spec.name] = Look(spec, None, error.message)
+
+    # Built one after the other: alarms that know of each other are asked about with one call.
+    gates = {spec.name: work.world.gate(spec, facts) for spec in d.spec.gates}
+    work.world.together([partial(look, spec) for spec in d.spec.gates])
+    return [looks[spec.name] for spec in d.spec.gates]
 
 
 def _keep(work: Work, looks: list[Look]) -> None:

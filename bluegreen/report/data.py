@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bluegreen.domain.deployment import Deployment, HookRun, HookStatus, Phase, Route, Slot
+from bluegreen.domain.deployment import Deployment, GateRecord, HookRun, HookStatus, Phase, Route, Slot
 from bluegreen.domain.events import Event
 from bluegreen.domain.health import Observation, SlotHealth
 from bluegreen.domain.release import Release, ReleaseRequest
@@ -52,6 +52,7 @@ def deployment_data(d: Deployment, seen: Observation | None = None, *, now: floa
         "routes": [_route(route, live.live.get(route.name)) for route in d.routes],
         "test_route": d.test_route and _route(d.test_route, live.live.get(d.test_route.name)),
         "gates": dict(live.gates),
+        "watched": [_gate(gate) for gate in d.gates],
         "hooks": [_hook(run) for run in d.hooks],
         "phases": _phases(d, now),
         "step": d.step,
@@ -114,7 +115,7 @@ def plan_of_deploy(spec: Spec, request: ReleaseRequest) -> Data:
             "task_definition": request.task_definition,
             "definition": request.definition is not None,
         },
-        "shift": [{"percent": step.percent, "wait": step.wait} for step in spec.shift],
+        "shift": [{"percent": step.percent, "wait": step.wait, "at_most": step.at_most} for step in spec.shift],
         "bake": spec.bake,
         "hooks": [{"point": str(hook.point), "name": hook.name} for hook in spec.hooks],
         "gates": [gate.name for gate in spec.gates],
@@ -222,6 +223,17 @@ def _hook(run: HookRun) -> Data:
         "links": dict(run.links),
         "dry_run": run.dry_run,
         "waits_for_a_person": run.asks and run.status is HookStatus.RUNNING,
+    }
+
+
+def _gate(gate: GateRecord) -> Data:
+    return {
+        "name": gate.name,
+        "state": gate.state or None,
+        "detail": gate.detail,
+        "measured_at": _iso(gate.measured_at),
+        "accepted": gate.accepted,
+        "numbers": dict(gate.numbers),
     }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bluegreen.domain.deployment import Deployment, HookRun, HookStatus, Phase
-from bluegreen.domain.spec import HookPoint
+from bluegreen.domain.spec import HookPoint, ShiftStep
 from bluegreen.report.text import Glyphs, Line, Span, Style, line
 from bluegreen.report.times import countdown, duration
 
@@ -84,11 +86,11 @@ def describe_phase(d: Deployment, phase: Phase, now: float) -> str:
 
 def describe_plan(d: Deployment) -> str:
     """The shift as one phrase: ``5% for 5m, then 100%``."""
-    return shift_plan([(step.percent, step.wait) for step in d.spec.shift])
+    return shift_plan(d.spec.shift)
 
 
-def shift_plan(steps: list[tuple[float, float]]) -> str:
-    said = [f"{percent:g}%" + (f" for {duration(wait)}" if wait else "") for percent, wait in steps]
+def shift_plan(steps: Sequence[ShiftStep]) -> str:
+    said = [f"{step.percent:g}%{_how_long(step)}" for step in steps]
     if len(said) > 5:
         said = [*said[:3], f"... {len(said) - 4} more ...", said[-1]]
     return ", then ".join(said)
@@ -101,6 +103,12 @@ def hook_numbers(run: HookRun) -> str:
 
 
 # Private
+
+
+def _how_long(step: ShiftStep) -> str:
+    if step.at_most is not None:
+        return f" until the verdict ({duration(step.wait)} to {duration(step.at_most)})"
+    return f" for {duration(step.wait)}" if step.wait else ""
 
 
 def _phase_line(d: Deployment, phase: Phase, now: float, glyphs: Glyphs) -> Line:

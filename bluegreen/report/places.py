@@ -58,16 +58,6 @@ def slot_health(health: SlotHealth | None) -> Line:
     return (Span(f"{health.healthy} of {health.desired} targets healthy", style), Span(others + tasks))
 
 
-def gate_line(seen: Observation) -> list[Line]:
-    if not seen.gates:
-        return []
-    styles = {"ok": Style.GOOD, "firing": Style.BAD}
-    shown: list[Span] = [Span("  gates ")]
-    for name, state in seen.gates.items():
-        shown += [Span(f" {name} "), Span(state.replace("_", " "), styles.get(state, Style.WARN))]
-    return [tuple(shown)]
-
-
 def live_slot(d: Deployment) -> str:
     """Of a deployment that has ended."""
     return d.green.name if d.phase is Phase.SUCCEEDED else d.blue.name

@@ -6,7 +6,8 @@ from bluegreen.domain.deployment import Deployment, Phase
 from bluegreen.domain.health import Observation
 from bluegreen.domain.release import KnownGood, Quarantined
 from bluegreen.domain.service import Lease, ServiceState
-from bluegreen.report.places import gate_line, route_lines, slot_lines
+from bluegreen.report.gates import verdict_lines
+from bluegreen.report.places import route_lines, slot_lines
 from bluegreen.report.shapes import Status
 from bluegreen.report.text import UNICODE, Glyphs, Line, Span, Style, clip, line, wrapped
 from bluegreen.report.times import duration, moment
@@ -56,7 +57,7 @@ def _at_rest(d: Deployment, status: Status, now: float, width: int, glyphs: Glyp
     lines = [head, *wrapped(line(f"  {d.id} "), f"{result} at {since}{why}", width, Style.DIM), ()]
     lines += _warn_about(status.observation, d, width) + _not_reverted(d, width)
     lines += [*route_lines(d, status.observation, width, glyphs), ()]
-    lines += slot_lines(d, status.observation) + gate_line(status.observation)
+    lines += slot_lines(d, status.observation) + verdict_lines(d, width)
     return [*lines, (), *footer_lines(d)[:1]]
 
 

@@ -6,6 +6,7 @@ from bluegreen.domain.deployment import Deployment, Phase
 from bluegreen.domain.health import Observation
 from bluegreen.domain.release import ReleaseRequest
 from bluegreen.domain.spec import HookPoint, Spec
+from bluegreen.report.gates import verdict_lines
 from bluegreen.report.phases import is_worth_a_line, path_of, shift_plan, spent
 from bluegreen.report.places import live_traffic
 from bluegreen.report.shapes import RollbackPlan
@@ -25,7 +26,7 @@ def deploy_summary(d: Deployment, now: float, width: int, seen: Observation = NO
         if (seconds := spent(d, phase, now)) is not None and is_worth_a_line(d, phase, now)
     ]
     total = line(f"  {'total':<9} {duration((d.ended_at or now) - d.started_at):>8}")
-    return [*head, *took, total, *_next(d, width)]
+    return [*head, *verdict_lines(d, width), *took, total, *_next(d, width)]
 
 
 def rollback_summary(d: Deployment, now: float, width: int) -> list[Line]:
@@ -66,12 +67,11 @@ def requested(request: ReleaseRequest) -> str:
 
 def deploy_plan_lines(spec: Spec, what: str, width: int) -> list[Line]:
     """``deploy --dry-run``: the phases it would go through."""
-    steps = [(step.percent, step.wait) for step in spec.shift]
     tests = [hook.name for hook in spec.hooks if hook.point is HookPoint.TEST]
     rows = (
         ("launch", "in the idle slot, at the live slot's size, without traffic"),
         ("test", ", ".join(tests) if tests else "no test is configured"),
-        ("shift", f"green gets {shift_plan(steps)}"),
+        ("shift", f"green gets {shift_plan(spec.shift)}"),
         ("bake", f"for {duration(spec.bake)} with the live slot kept warm: until then a rollback is a flip"),
         ("teardown", "the slot that is live now is scaled in"),
     )

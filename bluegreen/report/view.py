@@ -12,8 +12,9 @@ from bluegreen.domain.deployment import Deployment, HoldKind, Phase
 from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.health import Observation
 from bluegreen.domain.spec import Consequence
+from bluegreen.report.gates import gate_lines
 from bluegreen.report.phases import phase_lines
-from bluegreen.report.places import gate_line, live_traffic, route_lines, slot_lines
+from bluegreen.report.places import live_traffic, route_lines, slot_lines
 from bluegreen.report.text import UNICODE, Glyphs, Line, Span, Style, clip, line, wrapped
 from bluegreen.report.times import countdown, duration, moment, time_of_day
 
@@ -138,7 +139,7 @@ def _compose(frame: Frame, width: int, detail: Detail) -> list[Line]:
         [] if d.rollback is None else safe_lines(d, width),
         phase_lines(d, now, frame.glyphs, hooks=detail.hooks, ended=detail.ended),
         route_lines(d, seen, width, frame.glyphs, compact=not detail.bars),
-        [*slot_lines(d, seen), *gate_line(seen)],
+        [*slot_lines(d, seen), *gate_lines(d, seen, width)],
         _recent_lines(frame, detail.recent),
         wait_lines(d, seen, now, width),
         footer_lines(d),
@@ -155,8 +156,13 @@ def _join(blocks: list[list[Line]], gaps: bool) -> list[Line]:
 
 def _recent_lines(frame: Frame, count: int) -> list[Line]:
     events = frame.recent[-count:] if count else ()
-    loud = {Kind.WARNING: Style.WARN, Kind.HOLD: Style.WARN, Kind.GATE: Style.BAD}
-    return [_event_line(event, loud.get(event.kind, Style.DIM)) for event in events]
+    return [_event_line(event, _style(event)) for event in events]
+
+
+def _style(event: Event) -> Style:
+    if event.kind is Kind.GATE:
+        return Style.BAD if event.data.get("state") == "firing" else Style.DIM
+    return Style.WARN if event.kind in (Kind.WARNING, Kind.HOLD) else Style.DIM
 
 
 def _event_line(event: Event, style: Style) -> Line:

@@ -14,6 +14,7 @@ Faults, from the environment (a bad value: one line on stderr and exit code 2):
     STANDIN_ERROR_UNLESS_HEADER=H   … only for requests without header H; H=VALUE: without that value of it
     STANDIN_ERROR_PORT=P            … only for requests to the listener on port P (X-Forwarded-Port, else Host)
     STANDIN_LATENCY_MS=50           added to every answer but health's
+    STANDIN_LATENCY_SPREAD=0.5      … as the median of a log-normal: p99 is e^(2.33 × 0.5), 3.2 times, as long
     STANDIN_SLOW_START=S            does not listen for the first S seconds
     STANDIN_CRASH_AFTER=S           ends by itself after S seconds, with STANDIN_EXIT_CODE or 1
     STANDIN_EXIT_CODE=N             without STANDIN_CRASH_AFTER: ends at once with code N
@@ -26,10 +27,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from bluegreen.sandbox.standin_faults import Faults, is_struck, read_faults, read_number
@@ -37,6 +39,7 @@ from bluegreen.sandbox.standin_http import MAX_HEAD, Body, Request, content_leng
 
 _QUIET_SECONDS = 0.25
 _MAX_PIPELINED = 64
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
@@ -82,6 +85,8 @@ class Service:
         self.last_request = 0.0
         self._started: float | None = None
         self._owed = 0.0
+        self._place = 0.5
+        self._normal = _normal() if faults.latency_spread else None
         self._names = json.dumps(dict(names))[1:-1]
         marks = ("image", "task", "slot")
         self._headers = "".join(f"x-{mark}: {_header_value(names.get(mark, ''))}\r\n" for mark in marks)
@@ -94,7 +99,7 @@ class Service:
         self.last_request = now
         if "health" in request.path:
             return self._answer(request, 503 if self._unhealthy(now) else 200), 0.0
-        return self._answer(request, self._status(request, now)), self.faults.latency
+        return self._answer(request, self._status(request, now)), self._latency()
 
     def refuse(self, status: int) -> bytes:
         return self._answer(Request("GET", "", {}, keep_alive=False), status)
@@ -117,6 +122,14 @@ class Service:
         self._owed -= 1
         return faults.error_status
 
+    def _latency(self) -> float:
+        faults = self.faults
+        if self._normal is None:
+            return faults.latency
+        # Steps of the golden ratio fill the interval from 0 to 1 evenly, however few they are.
+        self._place = (self._place + _GOLDEN) % 1
+        return faults.latency * math.exp(faults.latency_spread * self._normal(self._place or _GOLDEN))
+
     def _answer(self, request: Request, status: int) -> bytes:
         asked = json.dumps({"method": request.method, "path": request.path, "status": status})[1:-1]
         body = f"{{{self._names}, {asked}}}\n"
@@ -127,6 +140,13 @@ class Service:
             f"{self._headers}connection: {connection}\r\n\r\n"
         )
         return (head if request.method == "HEAD" else head + body).encode("latin-1")
+
+
+def _normal() -> Callable[[float], float]:
+    """Quantiles of the standard normal distribution; a module that most stand-ins need not load."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf
 
 
 class Connection(asyncio.Protocol):

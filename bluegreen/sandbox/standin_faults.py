@@ -23,6 +23,7 @@ FAULT_NAMES = (
     "STANDIN_ERROR_UNLESS_HEADER",
     "STANDIN_ERROR_PORT",
     "STANDIN_LATENCY_MS",
+    "STANDIN_LATENCY_SPREAD",
     "STANDIN_SLOW_START",
     "STANDIN_CRASH_AFTER",
     "STANDIN_EXIT_CODE",
@@ -40,6 +41,7 @@ class Faults:
     error_unless_header: str = ""
     error_port: int | None = None
     latency: float = 0.0
+    latency_spread: float = 0.0
     slow_start: float = 0.0
     crash_after: float | None = None
     exit_code: int | None = None
@@ -61,6 +63,7 @@ def read_faults(environment: Mapping[str, str]) -> Faults:
         error_unless_header=environment.get("STANDIN_ERROR_UNLESS_HEADER", ""),
         error_port=read_number(environment, "STANDIN_ERROR_PORT", int, 1, 65535),
         latency=(read_number(environment, "STANDIN_LATENCY_MS", float, 0) or 0.0) / 1000,
+        latency_spread=read_number(environment, "STANDIN_LATENCY_SPREAD", float, 0, 5) or 0.0,
         slow_start=read_number(environment, "STANDIN_SLOW_START", float, 0) or 0.0,
         crash_after=read_number(environment, "STANDIN_CRASH_AFTER", float, 0),
         exit_code=read_number(environment, "STANDIN_EXIT_CODE", int, 0, 255),

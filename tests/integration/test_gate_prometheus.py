@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from bluegreen.analysis import Histogram, Interval, Side
 from bluegreen.clock import SystemClock
 from bluegreen.domain.spec import GateSpec
 from bluegreen.errors import HookUnavailableError
@@ -29,6 +30,18 @@ http_requests_total{service="orders",status="200"} 970
 http_requests_total{service="orders",status="500"} 30
 # TYPE unused_total counter
 unused_total 0
+# TYPE side_requests_total counter
+side_requests_total{service="orders-1",status="200"} 1980
+side_requests_total{service="orders-1",status="500"} 20
+side_requests_total{service="orders-2",status="200"} 95
+side_requests_total{service="orders-2",status="500"} 5
+# TYPE side_seconds histogram
+side_seconds_bucket{service="orders-1",le="0.1"} 1900
+side_seconds_bucket{service="orders-1",le="0.5"} 1980
+side_seconds_bucket{service="orders-1",le="+Inf"} 2000
+side_seconds_bucket{service="orders-2",le="0.1"} 50
+side_seconds_bucket{service="orders-2",le="0.5"} 90
+side_seconds_bucket{service="orders-2",le="+Inf"} 100
 """
 
 
@@ -83,9 +96,10 @@ def scraped(url: str) -> bool:
 @real
 def test_a_real_prometheus_answers_ok_firing_no_data_and_errors_as_four_things(prometheus: str) -> None:
     share = '100 * sum(http_requests_total{status="500"}) / sum(http_requests_total)'
-    assert read(prometheus, share) == Reading("ok", f"{share} is 3, allowed is at most 5")
+    fine = read(prometheus, share)
+    assert (fine.state, fine.detail, fine.numbers) == ("ok", f"{share} is 3, allowed is at most 5", {"value": 3})
     assert read(prometheus, share, max=2).state == "firing"
-    assert read(prometheus, share, ok_max=1).state == "no_data"
+    assert read(prometheus, share, ok_max=1).state == "not_yet"
     assert read(prometheus, "scalar(sum(http_requests_total))", max=1000).state == "ok"
 
 
@@ -93,7 +107,7 @@ def test_a_real_prometheus_answers_ok_firing_no_data_and_errors_as_four_things(p
 @pytest.mark.parametrize("query", ["no_such_metric", "unused_total / unused_total"])
 def test_of_a_real_prometheus_an_empty_vector_and_nothing_over_nothing_are_no_data(prometheus: str, query: str) -> None:
     assert read(prometheus, query).state == "no_data"
-    assert read(prometheus, query, no_data="failure").state == "firing"
+    assert read(prometheus, query, no_data="fire").state == "firing"
 
 
 @real
@@ -110,6 +124,54 @@ def test_a_query_that_is_not_one_number_is_an_error_of_a_real_prometheus(
 ) -> None:
     with pytest.raises(HookUnavailableError, match=said):
         read(prometheus, query)
+
+
+def comparison(url: str, **queries: str) -> Any:
+    """What ``compare`` counts between two times; the counters stand still here, so their greatest value is told."""
+    asked = {
+        "requests": 'sum(max_over_time(side_requests_total{service="${side_service}"}[${period}]))',
+        "errors": 'sum(max_over_time(side_requests_total{service="${side_service}",status="500"}[${period}]))',
+        "latency": 'sum by (le) (max_over_time(side_seconds_bucket{service="${side_service}"}[${period}]))',
+    }
+    spec = GateSpec("versus", "compare", {"period": "1s", "prometheus": {"url": url, **asked, **queries}})
+    facts = {"green_service": "orders-2", "blue_service": "orders-1", "green": "orders-2", "blue": "orders-1"}
+    clock = SystemClock()
+    board = AlarmBoard(lambda: cast(Any, None), clock)
+    return cast(Any, build_gate(spec, {}, Path("/"), board, clock, facts=facts))._source.intervals
+
+
+@real
+def test_a_real_prometheus_counts_both_sides_of_a_comparison(prometheus: str) -> None:
+    intervals = comparison(prometheus)
+
+    def newest() -> list[Interval]:
+        end = float(int(SystemClock().now()))
+        return cast(list[Interval], intervals(end - 1, end))
+
+    until(lambda: newest()[0].blue.requests > 0, 10)
+    (seen,) = newest()
+    assert seen.green == Side(100, 5, Histogram((0.1, 0.5), (50, 40, 10)))
+    assert seen.blue == Side(2000, 20, Histogram((0.1, 0.5), (1900, 80, 20)))
+
+
+@real
+@pytest.mark.parametrize(
+    ("queries", "said"),
+    [
+        ({"requests": 'side_requests_total{service="${side_service}"} offset ${period} +'}, "refused the query"),
+        ({"errors": 'max_over_time(side_requests_total{service="${side_service}"}[${period}])'}, "answers 2 series"),
+        (
+            {"latency": 'sum(max_over_time(side_seconds_bucket{service="${side_service}"}[${period}]))'},
+            "must answer buckets",
+        ),
+    ],
+)
+def test_a_comparison_that_prometheus_cannot_count_is_unavailable(
+    prometheus: str, queries: dict[str, str], said: str
+) -> None:
+    end = float(int(SystemClock().now()))
+    with pytest.raises(HookUnavailableError, match=said):
+        comparison(prometheus, **queries)(end - 1, end)
 
 
 def test_a_prometheus_that_is_gone_is_an_error_and_not_ok() -> None:

@@ -13,7 +13,7 @@ from moto import mock_aws
 from bluegreen.domain.approval import Decision, question
 from bluegreen.domain.service import Owner
 from bluegreen.domain.spec import GateSpec, HookPoint, HookSpec
-from bluegreen.hooks.base import Pending, Reading, Watch
+from bluegreen.hooks.base import Pending, Watch
 from bluegreen.wiring import Options, Session
 from tests.contract.hook_kit import passed
 from tests.contract.test_hook_remote_kinds import pending, told
@@ -80,4 +80,5 @@ def test_a_metric_gate_asks_with_parameters_that_the_sdk_accepts(session: Sessio
     )
     metrics = {"errors": {"namespace": "Orders", "metric": "Errors"}}
     gate = session.gate(GateSpec("errors", "metric", {"metrics": metrics, "max": 5, "period": "60s"}), {})
-    assert gate.check(Watch()) == Reading("firing", "Errors is 7, allowed is at most 5")
+    reading = gate.check(Watch())
+    assert (reading.state, reading.detail) == ("firing", "Errors is 7, allowed is at most 5")

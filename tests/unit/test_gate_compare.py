@@ -74,6 +74,7 @@ class Bench:
         gate = CompareGate(self.settings, self.source, Surroundings({}, Path("/"), self.clock))
         reading = gate.check(Watch(self.since, self.comparing, self.memory))
         self.memory = json.loads(json.dumps(reading.memory))
+        assert self.memory == reading.memory, "it is the same when it comes back: the record is not written for nothing"
         return reading
 
     def looks(self, number: int) -> list[Reading]:
@@ -318,6 +319,13 @@ def test_cloudwatch_that_does_not_answer_is_unavailable(answer: Any) -> None:
 def test_without_the_slots_it_cannot_be_asked() -> None:
     with pytest.raises(HookUnavailableError, match="which slot is blue"):
         from_balancer(answering(Balancers(lambda *one: None)), {}).check(Watch())
+
+
+def test_a_network_load_balancer_has_no_requests_to_count() -> None:
+    facts = {**FACTS, "load_balancer": "net/prod/50dc"}
+    with pytest.raises(HookUnavailableError, match="network load balancer") as raised:
+        from_balancer(answering(Balancers(lambda *one: None)), facts).check(Watch())
+    assert "prometheus" in (raised.value.hint or "")
 
 
 def test_what_a_source_only_estimates_is_made_a_histogram_all_the_same() -> None:

@@ -15,7 +15,9 @@ from bluegreen.domain.spec import Deadlines, GateSpec, ShiftStep, Undecided
 from bluegreen.drivers.foreground import deploy, resume
 from bluegreen.drivers.inquiry import control
 from bluegreen.errors import HeldError, HookUnavailableError
-from bluegreen.hooks.base import Reading, Watch
+from bluegreen.hooks.base import FACTS, Reading, Watch
+from bluegreen.lifecycle.gate_facts import gate_facts
+from bluegreen.lifecycle.preflight import survey
 from tests.stage import NEW, SPEC, ScriptedGate, Stage
 
 TWO_MINUTES = (ShiftStep(5, 60, at_most=120), ShiftStep(100, 0))
@@ -79,6 +81,17 @@ def test_what_a_person_let_pass_holds_no_more(wish: Control) -> None:
     says(stage, "errors", lambda: "inconclusive" if stage.phase() is Phase.SHIFT else "ok")
     held(stage)
     assert go_on(stage, wish).phase is Phase.SUCCEEDED
+
+
+def test_a_wish_to_promote_is_not_lost_to_the_resume_that_drives_it() -> None:
+    stage = staged(GateSpec("errors", "metric"))
+    says(stage, "errors", lambda: "inconclusive" if stage.phase() is Phase.SHIFT else "ok")
+    held(stage)
+    control(stage.session(), "orders", Control.PROMOTE)
+    ended = go_on(stage)
+    assert ended.promoted
+    assert ended.phase is Phase.SUCCEEDED
+    assert seconds_in(ended, Phase.BAKE) < 60
 
 
 def test_what_a_person_let_pass_still_turns_back_when_it_fires() -> None:
@@ -298,3 +311,28 @@ def test_a_gate_without_a_verdict_left_to_give_is_not_waited_for() -> None:
     stage = staged(GateSpec("versus", "compare", inconclusive=Undecided.GO_ON))
     says(stage, "versus", lambda: Reading("not_yet", "over", done=stage.phase() is Phase.BAKE))
     assert run(stage).phase is Phase.SUCCEEDED
+
+
+def test_before_anything_changes_a_gate_is_read_as_soon_as_it_can_be_told_what_it_names() -> None:
+    told = "${green_target_group} ${blue} ${load_balancer}"
+    stage = staged(
+        GateSpec("plain", "alarm", {"alarm": "a"}),
+        GateSpec("green", "metric", {"metrics": {"m": {"dimensions": {"TargetGroup": told}}}}),
+        GateSpec("release", "prometheus", {"query": "x{release='${release}'}"}),
+        GateSpec("versus", "compare"),
+    )
+    gates = {spec.name: says(stage, spec.name, lambda: "ok") for spec in stage.spec.gates}
+    found = survey(stage.session().world(stage.recorder), stage.spec, NEW)
+    assert {name: len(gate.told) for name, gate in gates.items()} == {"plain": 1, "green": 1, "release": 0, "versus": 1}
+    assert set(found.gates) == {"plain", "green", "versus"}
+
+
+def test_a_gate_is_told_the_deployments_slots_as_cloudwatchs_dimensions_have_them() -> None:
+    stage = staged(GateSpec("errors", "metric"))
+    says(stage, "errors", lambda: "ok")
+    facts = gate_facts(run(stage))
+    assert set(facts) == set(FACTS)
+    assert facts["green"] == "orders-2"
+    assert facts["green_target_group"] == stage.two.target_group_arn.rpartition(":")[2]
+    assert facts["load_balancer"] == "/".join(stage.latest().routes[0].arn.rpartition(":")[2].split("/")[1:4])
+    assert facts["release"] == (stage.latest().release or stage.latest().previous).id

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from bluegreen.domain.deployment import Phase
+from bluegreen.domain.deployment import GateRecord, Phase
 from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.health import Observation, SlotHealth
 from bluegreen.domain.release import ReleaseRequest
@@ -338,3 +338,21 @@ def test_folding_breaks_words_that_are_wider_than_the_column() -> None:
 def test_clipping_marks_the_cut() -> None:
     assert plain(clip(line("prod:443", " ", "rest"), 8)) == "prod:44…"
     assert plain(clip(line("short"), 8)) == "short"
+
+
+def test_the_verdict_stands_in_the_last_words_and_in_the_json() -> None:
+    gate = GateRecord("versus", "ok", "errors: green is not worse", T0 + 90, numbers={"intervals": 9.0})
+    d = replace(samples.succeeded(), gates=(gate, GateRecord("alarm", "ok", "is OK")))
+    said = plain_text(summary.deploy_summary(d, T0 + 5000, 100))
+    assert "versus  errors: green is not worse" in said
+    assert "is OK" not in said
+    assert "errors: green is not worse" in text_of_status(Status(samples.state(), d, at_rest()))
+    watched = data.deployment_data(d, now=T0 + 5000)["watched"]
+    assert watched[0] == {  # type: ignore[index]
+        "name": "versus",
+        "state": "ok",
+        "detail": "errors: green is not worse",
+        "measured_at": iso(T0 + 90),
+        "accepted": False,
+        "numbers": {"intervals": 9.0},
+    }

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from bluegreen.sandbox.balancer.cloudwatch import Sample, statistic, trimmed_count
 from bluegreen.sandbox.balancer.metrics import Seen, parse, request_counts, response_times
 
 LB = ("LoadBalancer", "app/lb/1")
@@ -58,3 +61,21 @@ def test_envoys_answer_is_read_with_awkward_details() -> None:
         (GROUP, LB): ((0.001, 4),),
         (GROUP,): ((0.001, 4),),
     }
+
+
+def test_connection_that_cannot_be_made_counts_as_one_for_the_target_group() -> None:
+    found = counted(502, "upstream_reset_before_response_started{remote_connection_failure|...}")
+    assert found["TargetConnectionErrorCount", "TargetGroup", "LoadBalancer"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("stat", "count"), [("TC(:0.2)", 5), ("TC(0.1:0.2)", 3), ("TC(0.2:)", 4), ("TC(:)", 9), ("TC(0.05:0.09)", 0)]
+)
+def test_a_trimmed_count_is_of_the_values_between_its_bounds(stat: str, count: int) -> None:
+    bins = ((0.1, 2), (0.2, 3), (0.9, 4))
+    assert statistic(stat, [Sample(0, 4.4, 9, 0.1, 0.9, bins)]) == count
+
+
+def test_a_trimmed_count_by_percentages_is_not_spoken() -> None:
+    with pytest.raises(ValueError, match="does not speak"):
+        trimmed_count("TC(2%:98%)", ())

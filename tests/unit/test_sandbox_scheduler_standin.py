@@ -93,6 +93,14 @@ def test_latency_is_for_all_but_health() -> None:
     assert (slow.respond(get(), 0)[1], slow.respond(get("/health"), 0)[1]) == (0.05, 0)
 
 
+def test_a_spread_latency_has_the_median_and_the_percentiles_it_says() -> None:
+    slow = service(latency=0.01, latency_spread=0.5)
+    waits = sorted(slow.respond(get(), 0)[1] for _ in range(1000))
+    assert waits[500] == pytest.approx(0.01, rel=0.02)
+    assert waits[990] == pytest.approx(0.032, rel=0.05)
+    assert waits[0] > 0
+
+
 def test_an_answer_while_draining_closes_the_connection() -> None:
     ending = service()
     assert b"connection: keep-alive" in ending.respond(get(), 0)[0]

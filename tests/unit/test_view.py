@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bluegreen.domain.deployment import Deployment, Hold, HoldKind, HookRun, HookStatus, Phase, Waiting
+from bluegreen.domain.deployment import Deployment, GateRecord, Hold, HoldKind, HookRun, HookStatus, Phase, Waiting
 from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.health import Observation
-from bluegreen.domain.spec import HookPoint
+from bluegreen.domain.spec import HookPoint, ShiftStep
 from bluegreen.domain.split import ALL_BLUE, Split
 from bluegreen.report.places import bar
 from bluegreen.report.text import ASCII, UNICODE, Line, plain, plain_text
@@ -204,3 +204,33 @@ def test_ascii_glyphs_need_no_unicode() -> None:
 def test_wait_without_an_end_shows_no_countdown() -> None:
     d = samples.deployment(waiting=Waiting("green orders-2 has 1 of 4 required healthy targets"))
     assert "  waiting  green orders-2 has 1 of 4 required healthy targets" in drawn(d, samples.seen(), T0 + 20)
+
+
+WORSE = GateRecord(
+    "versus",
+    "not_yet",
+    "errors: green 1.2%, blue 1%: neither is shown yet; not yet: needs about 1,200 more requests on green, about 3 min",
+    numbers={"intervals": 4.0},
+)
+
+
+def test_gates_show_their_word_and_those_that_are_not_quiet_their_numbers() -> None:
+    quiet = GateRecord("orders-5xx", "ok", "is OK")
+    loud = GateRecord("rate", "inconclusive", "is 3, neither good nor bad")
+    d = replace(samples.canary(), gates=(quiet, replace(loud, accepted=True), WORSE))
+    text = "\n".join(drawn(d, replace(samples.seen(), gates={"versus": "not_yet"}), T0 + 100))
+    assert "gates  orders-5xx ok rate inconclusive versus not yet" in text
+    assert "is OK" not in text
+    assert "rate  is 3, neither good nor bad; accepted by a person" in text
+    assert "needs about 1,200 more requests on green" in " ".join(text.split())
+
+
+def test_what_a_driver_noted_of_its_gates_is_shown_where_nobody_looks_at_them() -> None:
+    d = replace(samples.canary(), gates=(WORSE,))
+    assert any("gates  versus not yet" in row for row in drawn(d, Observation(), T0 + 100))
+
+
+def test_a_canary_until_its_verdict_says_so() -> None:
+    spec = replace(samples.SPEC, shift=(ShiftStep(5, 60, at_most=1800), ShiftStep(100, 0)))
+    text = "\n".join(drawn(replace(samples.canary(), spec=spec), samples.seen(), T0 + 100))
+    assert "5% until the verdict (1m to 30m), then 100%" in text

@@ -19,7 +19,8 @@ Written by `scripts/bench canary --document` from the figures of its last run; `
 (some minutes; `--full` with four times the runs). Seeds are fixed: the same code gives the same figures.
 
 `bluegreen.analysis` compares green with blue over the same time and answers *worse*, *not worse by more than the
-margin*, or *not yet*, with evidence that is valid at every look: [why and how](decisions/sequential-tests.md). Here it
+margin*, or *not yet*, with evidence that is valid at every look: [why and how](decisions/sequential-tests.md). The gate
+[`compare`](hooks.md#compare-a-gate) feeds it in a deployment, and `shift: until_verdict` ends by it. Here it
 is put beside other rules in one simulation: an hour of a 5% canary, a look every five seconds, Poisson arrivals,
 {healthy} runs of every healthy cell and {bad} of every bad one ({bad} of each for latency). A percentage of {healthy}
 runs has a standard error of {error} points at 1%.
