@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bluegreen.compute.base import ComputeProvider, Scaling
     from bluegreen.config.kinds import Kinds
     from bluegreen.config.load import Loaded
+    from bluegreen.discovery.base import Source
     from bluegreen.hooks.alarm import AlarmBoard
     from bluegreen.hooks.base import Gate, Hook
     from bluegreen.hooks.running import Links
@@ -154,6 +155,13 @@ class Session:
         from bluegreen.compute.ecs_service_pair import EcsServicePair
 
         return EcsServicePair(self.clients, together=in_threads)
+
+    @cached_property
+    def source(self) -> Source:
+        """What is live, for whoever has no configuration yet."""
+        from bluegreen.discovery.aws import AwsSource
+
+        return AwsSource(self.clients, together=in_threads)
 
     def spawn(self, command: Sequence[str], log: Path) -> int:
         """Start a process that outlives this one, in the configuration's folder; answers its pid."""

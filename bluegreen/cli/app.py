@@ -78,7 +78,7 @@ class App:
         if not path.exists():
             raise UsageError(
                 f"there is no {path} in {Path.cwd()}" if not path.is_absolute() else f"there is no {path}",
-                hint="-c FILE names the configuration; bluegreen schema describes its keys",
+                hint="-c FILE names the configuration; bluegreen init writes one from a live ECS service",
             )
         service = self._ask_configuration(None, path)
         return self.session(command), service

@@ -32,6 +32,7 @@ COMMANDS = {
     "approve": Entry("Steer", "Say yes to the approval a deployment waits for."),
     "reject": Entry("Steer", "Say no to the approval a deployment waits for: it is rolled back."),
     "abort": Entry("Steer", "Stop a deployment and roll it back."),
+    "init": Entry("Set up", "Write a configuration from a live ECS service."),
     "store": Entry(
         "Set up", "The state store: where deployments, their events and the services' locks are kept.", shared=False
     ),

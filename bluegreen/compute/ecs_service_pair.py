@@ -21,6 +21,7 @@ from bluegreen.compute.failures import (
     target_failures,
     task_failures,
 )
+from bluegreen.compute.fitness import target_groups_of, unfit
 from bluegreen.compute.logs import AwsLogTail, LogTail
 from bluegreen.compute.task_definition import (
     DEPLOYMENT_TAG,
@@ -251,28 +252,15 @@ def _slot(spec: SlotSpec, cluster: str, groups: Mapping[str, str]) -> Slot:
 
 
 def _refuse_unfit(slot: SlotSpec, service: Facts, target_group_arn: str) -> None:
-    controller = (service.get("deploymentController") or {}).get("type", "ECS")
-    strategy = (service.get("deploymentConfiguration") or {}).get("strategy", "ROLLING")
-    attached = [balancer.get("targetGroupArn") for balancer in service.get("loadBalancers") or []]
     where = f"service {slot.service}"
-    if service.get("status", "ACTIVE") != "ACTIVE":
-        raise RefusedError(f"{where} is {service['status']}", hint="create it again, with a desired count of 0")
-    if service.get("schedulingStrategy") == "DAEMON":
-        raise RefusedError(f"{where} is a DAEMON service: it has no desired count", hint="use a REPLICA service")
-    if controller != "ECS":
-        raise RefusedError(
-            f"{where} is controlled by {controller}, which shifts its traffic itself",
-            hint="create a service with the ECS deployment controller for each slot",
-        )
-    if strategy != "ROLLING":
-        raise RefusedError(
-            f"{where} has the deployment strategy {strategy}, which shifts its traffic itself",
-            hint="aws ecs update-service --deployment-configuration strategy=ROLLING",
-        )
+    reason = unfit(service)
+    if reason is not None:
+        raise RefusedError(f"{where} {reason.text}", hint=reason.way_out)
+    attached = target_groups_of(service)
     if target_group_arn not in attached:
         raise RefusedError(
             f"{where} does not register its tasks in target group {slot.target_group}; it has: "
-            f"{', '.join(str(arn) for arn in attached) or 'no load balancer'}",
+            f"{', '.join(attached) or 'no load balancer'}",
             hint="aws ecs update-service --load-balancers, or correct slots:",
         )
 

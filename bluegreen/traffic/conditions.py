@@ -60,6 +60,24 @@ def live_conditions(live_rule: Mapping[str, Any]) -> frozenset[Condition]:
     return frozenset(_live(condition) for condition in live_rule.get("Conditions") or [])
 
 
+def as_configured(live_rule: Mapping[str, Any]) -> dict[str, object] | None:
+    """The rule's conditions in the configuration's words, each value as it stands: what ``matches`` it.
+
+    None where no configuration can name them: an unknown field, no value, or two conditions of one field.
+    """
+    words = {field: word for word, field in FIELDS.items()}
+    found: dict[str, object] = {}
+    for condition in live_rule.get("Conditions") or []:
+        word = words.get(str(condition.get("Field", "")))
+        values = [_written(value) for value in _live_values(condition)]
+        if word is None or word in found or not all(values) or not values:
+            return None
+        found[word] = values[0] if len(values) == 1 else values
+        if word == "header":
+            found[word] = {"name": str(_config(condition).get("HttpHeaderName", "")), "values": found[word]}
+    return found or None
+
+
 def describe(live_rule: Mapping[str, Any]) -> str:
     """The rule's conditions on one line, or its priority when it has none."""
     words = {field: word for word, field in FIELDS.items()}
@@ -85,10 +103,26 @@ def _header(header: object) -> Condition:
 
 def _live(condition: Mapping[str, Any]) -> Condition:
     field = str(condition.get("Field", ""))
-    config = condition.get(_CONFIGS.get(field, "")) or {}
+    name = str(_config(condition).get("HttpHeaderName", "")).lower()
+    return (field, name, _values(field, _live_values(condition)))
+
+
+def _config(condition: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = condition.get(_CONFIGS.get(str(condition.get("Field", "")), "")) or {}
+    return found
+
+
+def _live_values(condition: Mapping[str, Any]) -> list[object]:
+    config = _config(condition)
     values = config.get("Values") or condition.get("Values") or []
     regexes = [f"regex:{value}" for value in config.get("RegexValues") or condition.get("RegexValues") or []]
-    return (field, str(config.get("HttpHeaderName", "")).lower(), _values(field, [*values, *regexes]))
+    return [*values, *regexes]
+
+
+def _written(value: object) -> str:
+    """A query string without a key needs no ``=`` in front, unless another one follows."""
+    text = _query(value) if isinstance(value, Mapping) else str(value)
+    return text if not isinstance(value, Mapping) or text.startswith("==") else text.removeprefix("=")
 
 
 def _listed(value: object) -> Sequence[object]:

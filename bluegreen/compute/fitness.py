@@ -1,0 +1,44 @@
+"""Whether an ECS service can be a slot, from what DescribeServices says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """``text`` follows the service's name in a sentence."""
+
+    text: str
+    way_out: str
+
+
+def unfit(service: Facts) -> Unfit | None:
+    """Why it can be no slot; None where it can."""
+    controller = (service.get("deploymentController") or {}).get("type", "ECS")
+    strategy = (service.get("deploymentConfiguration") or {}).get("strategy", "ROLLING")
+    if service.get("status", "ACTIVE") != "ACTIVE":
+        return Unfit(f"is {service['status']}", "create it again, with a desired count of 0")
+    if service.get("schedulingStrategy") == "DAEMON":
+        return Unfit("is a DAEMON service: it has no desired count", "use a REPLICA service")
+    if controller != "ECS":
+        return Unfit(
+            f"is controlled by {controller}, which shifts its traffic itself",
+            "create a service with the ECS deployment controller for each slot",
+        )
+    if strategy != "ROLLING":
+        return Unfit(
+            f"has the deployment strategy {strategy}, which shifts its traffic itself",
+            "aws ecs update-service --deployment-configuration strategy=ROLLING",
+        )
+    return None
+
+
+def target_groups_of(service: Facts) -> tuple[str, ...]:
+    """The ARNs of the target groups that it registers its tasks in, each once."""
+    arns = [str(balancer.get("targetGroupArn") or "") for balancer in service.get("loadBalancers") or []]
+    return tuple(dict.fromkeys(arn for arn in arns if arn))
