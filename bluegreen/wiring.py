@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from bluegreen.clock import Clock, SystemClock
 from bluegreen.domain.service import Owner
-from bluegreen.domain.spec import GateSpec, HookSpec
+from bluegreen.domain.spec import GateSpec, HookSpec, NotifySpec
 from bluegreen.errors import UsageError
-from bluegreen.notify.base import Reporter
+from bluegreen.notify.base import Notifier, Reporter
 from bluegreen.together import in_threads
 
 if TYPE_CHECKING:
@@ -56,14 +56,17 @@ def state_folder(environment: Mapping[str, str]) -> Path:
 
 
 def known_kinds() -> Kinds:
-    """The kinds of hooks and gates that a configuration may name; those of entry points check their own settings."""
+    """The kinds that a configuration may name; those of entry points check their own settings."""
     from bluegreen.config.kinds import Kinds, Models
     from bluegreen.hooks.registry import GATE_GROUP, HOOK_GROUP, gate_kinds, hook_kinds
+    from bluegreen.notify.registry import NOTIFIER_GROUP, notifier_kinds
 
     return Kinds(
         Models(hook_kinds(), _settings_model, lambda: _plugged(HOOK_GROUP)),
         Models(gate_kinds(), _settings_model, lambda: _plugged(GATE_GROUP)),
         _settings_of,
+        Models(notifier_kinds(), _notifier_model, lambda: _plugged(NOTIFIER_GROUP)),
+        _notifier_settings_of,
     )
 
 
@@ -223,6 +226,14 @@ class Session:
             known = self._gates[spec.name] = (spec, dict(facts), gate)
         return known[2]
 
+    def notifier(self, spec: NotifySpec) -> Notifier:
+        """Built anew each time: whoever tells facts keeps it. Its thread has clients of its own."""
+        from bluegreen.hooks.running import Links
+        from bluegreen.notify.registry import build_notifier
+
+        links = Links(lambda: self._clients_in(self.options.region or self.region, "notify"))
+        return build_notifier(spec, self.environment, self.folder, self.clock, links)
+
     def _clients_in(self, region: str | None, purpose: str = "") -> Clients:
         key = (region, purpose)
         if key not in self._clients:
@@ -260,6 +271,18 @@ def _settings_model(kind: str) -> type[BaseModel]:
     from bluegreen.hooks.settings import settings_model
 
     return settings_model(kind)
+
+
+def _notifier_model(kind: str) -> type[BaseModel]:
+    from bluegreen.notify.settings import notifier_model
+
+    return notifier_model(kind)
+
+
+def _notifier_settings_of(kind: str, written: object) -> Mapping[str, object]:
+    from bluegreen.notify.settings import notifier_settings_of
+
+    return notifier_settings_of(kind, written)
 
 
 def _settings_of(kind: str, written: object) -> Mapping[str, object]:

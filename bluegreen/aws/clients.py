@@ -46,11 +46,13 @@ SERVICES = (
     "dynamodb",
     "ecs",
     "elbv2",
+    "events",
     "lambda",
     "logs",
     "sso",
     "sso-oidc",
     "signin",
+    "sns",
     "stepfunctions",
     "sts",
 )
@@ -123,6 +125,14 @@ class Clients:
     @cached_property
     def stepfunctions(self) -> Any:
         return self._client("stepfunctions")
+
+    @cached_property
+    def sns(self) -> Any:
+        return self._client("sns")
+
+    @cached_property
+    def eventbridge(self) -> Any:
+        return self._client("events")
 
     def functions(self, read_seconds: float) -> Any:
         """A Lambda client of its own that waits so long for a function's answer: it may take fifteen minutes."""

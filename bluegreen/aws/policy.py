@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from bluegreen.domain.spec import RouteSpec, Spec
+from bluegreen.domain.spec import HookSpec, NotifySpec, RouteSpec, Spec
 from bluegreen.hooks.base import COMPARISON
 
 Statement = dict[str, Any]
@@ -56,6 +56,8 @@ def policy(spec: Spec, purpose: Purpose, scope: Scope) -> dict[str, Any]:
             _functions,
             _builds,
             _executions,
+            _topics,
+            _buses,
             _records_written,
         ]
     if purpose is Purpose.DEPLOY:
@@ -261,9 +263,24 @@ def _executions(spec: Spec, arns: _Arns) -> list[Statement]:
     ]
 
 
+def _topics(spec: Spec, arns: _Arns) -> list[Statement]:
+    topics = _named(spec.notify, "sns", "topic")
+    return [_allow("TellTopics", ["sns:Publish"], topics)] if topics else []
+
+
+def _buses(spec: Spec, arns: _Arns) -> list[Statement]:
+    names = _named(spec.notify, "eventbridge", "bus", "default")
+    buses = [name if name.startswith("arn:") else arns.of("events", f"event-bus/{name}") for name in names]
+    return [_allow("TellBuses", ["events:PutEvents"], buses)] if buses else []
+
+
 def _hooked(spec: Spec, kind: str, key: str) -> list[str]:
-    """What the hooks of a kind name; a name with a ``${VAR}`` in it is not known here."""
-    named = [str(hook.settings.get(key, "")) for hook in spec.hooks if hook.kind == kind]
+    return _named(spec.hooks, kind, key)
+
+
+def _named(specs: Sequence[HookSpec] | Sequence[NotifySpec], kind: str, key: str, default: str = "") -> list[str]:
+    """What the settings of a kind name; a name with a ``${VAR}`` in it is not known here."""
+    named = [str(each.settings.get(key, default)) for each in specs if each.kind == kind]
     return ["*" if "${" in name else name for name in named if name]
 
 

@@ -91,6 +91,7 @@ def _deploy(
             session, loaded.spec, request, reporter, force=force, detach=drive_in_the_background if detach else None
         ),
         conclude=file.write if file else lambda deployment, error: None,
+        notifier=session.notifier,
     )
 
 

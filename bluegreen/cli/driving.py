@@ -6,7 +6,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+
+import click
 
 from bluegreen.cli.app import App
 from bluegreen.cli.progress import Progress, choose, quietly
@@ -14,6 +17,7 @@ from bluegreen.cli.terminal import show, show_json, width
 from bluegreen.domain.deployment import Deployment, Phase
 from bluegreen.errors import BluegreenError, DetachedError, HeldError, RolledBackError
 from bluegreen.notify.base import Reporter
+from bluegreen.notify.telling import Build, Telling
 from bluegreen.report.data import summary_data
 from bluegreen.report.places import live_traffic
 from bluegreen.report.summary import deploy_summary
@@ -45,14 +49,19 @@ def drive(
     verdict: Verdict = must_be_live,
     summary: Summary = deploy_summary,
     conclude: Conclusion = lambda deployment, error: None,
+    notifier: Build | None = None,
 ) -> None:
-    """Run ``act`` under the progress that fits the output. Raises what it raised, or the verdict on its answer."""
+    """Run ``act`` under the progress that fits the output. Raises what it raised, or the verdict on its answer.
+
+    ``notifier`` builds those who are told of it, as the deployment's record names them.
+    """
     progress = choose(app, live=live)
+    telling = Telling(progress, notifier, app.clock) if notifier else None
     error: BluegreenError | None = None
     deployment: Deployment | None = None
     try:
         with _stopping_detaches(), progress:
-            deployment = act(progress)
+            deployment = act(telling or progress)
     except BluegreenError as raised:
         error = _with_traffic(raised, progress)
         deployment = progress.deployment
@@ -60,6 +69,9 @@ def drive(
         conclude(deployment or progress.deployment, error)
     error = error or (verdict(deployment) if deployment else None)
     quietly(lambda: _sum_up(app, deployment, error, summary))
+    if telling is not None:
+        with suppress(KeyboardInterrupt):
+            _say_who_was_not_told(telling.close(deployment or progress.deployment))
     if error is not None:
         raise error
 
@@ -86,6 +98,12 @@ def _sum_up(app: App, d: Deployment | None, error: BluegreenError | None, summar
         show_json(summary_data(d, now, error.exit_code if error else 0), line=True)
     elif d is not None and (error is None or d.ended):
         show(app, [(), *summary(d, now, width(sys.stdout))])
+
+
+def _say_who_was_not_told(problems: tuple[str, ...]) -> None:
+    """After the summary: nobody waits for the outside to read what became of a deployment."""
+    for problem in problems:
+        quietly(partial(click.echo, f"warning: {problem}", err=True))
 
 
 def _with_traffic(error: BluegreenError, progress: Progress) -> BluegreenError:

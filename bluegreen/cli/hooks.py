@@ -10,10 +10,11 @@ import click
 
 from bluegreen.cli.app import App
 from bluegreen.cli.options import config_option, service_argument
-from bluegreen.domain.spec import HookPoint
+from bluegreen.domain.spec import HookPoint, Moment
 from bluegreen.errors import RefusedError
 
 if TYPE_CHECKING:
+    from bluegreen.domain.spec import HookSpec
     from bluegreen.hooks.base import Failed, Passed
 
 
@@ -26,26 +27,37 @@ def command() -> None:
 @config_option
 @click.pass_obj
 def list_(app: App, config: str) -> None:
-    """List the configured hooks and gates, in the order they run.
+    """List the configured hooks, gates and notifiers, in the order they run.
 
-    Reads the configuration alone; AWS is not asked.
+    Those with the same number under "together" run at the same time. Reads the configuration alone; AWS is not asked.
     """
     from bluegreen.drivers.trying import points_in_order
 
     session, service = app.session_of("hooks list", config)
     spec = app.load(session, config, with_release=False).spec
+    numbers = {group: str(n) for n, group in enumerate(dict.fromkeys(h.group for h in spec.hooks if h.group), 1)}
     rows = [
-        (hook.point.value, hook.name, hook.kind, f"{hook.timeout:g} s", str(hook.retries), hook.unavailable.value)
+        (
+            hook.point.value,
+            hook.name,
+            hook.kind,
+            f"{hook.timeout:g} s",
+            str(hook.retries),
+            hook.unavailable.value,
+            numbers.get(hook.group, ""),
+            _decides(hook),
+        )
         for hook in points_in_order(spec.hooks)
     ]
-    rows += [("gate", gate.name, gate.kind, "", "", "") for gate in spec.gates]
-    headers = ("point", "name", "kind", "timeout", "retries", "unavailable")
+    rows += [("gate", gate.name, gate.kind, "", "", "", "", "yes") for gate in spec.gates]
+    rows += [("notify", each.name, each.kind, f"{each.timeout:g} s", "", "", "", "no") for each in spec.notify]
+    headers = ("point", "name", "kind", "timeout", "retries", "unavailable", "together", "decides")
     if app.json:
         from bluegreen.cli.terminal import show_json
 
         return show_json({"service": service, "hooks": [dict(zip(headers, row, strict=True)) for row in rows]})
     if not rows:
-        return click.echo(f"{service} has neither hooks nor gates")
+        return click.echo(f"{service} has neither hooks, gates nor notifiers")
     from tabulate import tabulate
 
     return click.echo(tabulate(rows, headers, tablefmt="simple", disable_numparse=True))
@@ -71,6 +83,33 @@ def run(app: App, name: str, config: str, point: str | None, base_url: str | Non
     call = call_of(session, loaded.spec, hook, base_url=base_url.rstrip("/") if base_url else None)
     verdict = try_hook(session, hook, call, _Progress().show)
     _show(app, f"{hook.name} ({hook.point})", verdict)
+
+
+@command.command("tell")
+@click.argument("name", required=False)
+@config_option
+@click.option(
+    "--moment",
+    type=click.Choice([moment.value for moment in Moment]),
+    default=Moment.SUCCEEDED.value,
+    show_default=True,
+    help="As what it is told.",
+)
+@click.pass_obj
+def tell(app: App, name: str | None, config: str, moment: str) -> None:
+    """Send a trial fact to one notifier, or to all of them, now.
+
+    It says that it is a trial. Exit code 6 when one could not be told.
+    """
+    from bluegreen.drivers.trying import try_notifiers
+
+    session, service = app.session_of("hooks tell", config)
+    spec = app.load(session, config, with_release=False).spec
+    failed = try_notifiers(session, spec, name, Moment(moment), lambda text: click.echo(text))
+    if failed:
+        raise RefusedError(
+            f"{failed} of {service}'s notifiers could not be told", hint="no deployment would wait or fail for that"
+        )
 
 
 @command.command("report")
@@ -102,6 +141,12 @@ def report(app: App, service: str | None, config: str, deployment: str | None, f
 
 
 # Private
+
+
+def _decides(hook: HookSpec) -> str:
+    if hook.dry_run:
+        return "no, dry run"
+    return "no" if hook.point in (HookPoint.ON_ROLLBACK, HookPoint.ON_SUCCESS) else "yes"
 
 
 class _Progress:

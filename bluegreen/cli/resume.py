@@ -53,6 +53,7 @@ def command(
         app,
         lambda reporter: foreground.resume(session, name, reporter),
         conclude=file.write if file else lambda deployment, error: None,
+        notifier=session.notifier,
     )
 
 

@@ -71,6 +71,7 @@ def roll_back(
         live=False,
         verdict=_verdict,
         summary=_summary,
+        notifier=session.notifier,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from bluegreen.config.kinds import TOGETHER, Entries, Kinds, entry_lists, kind_of
+from bluegreen.config.kinds import TOGETHER, Entries, Kinds, entry_lists, kind_of, notify_list
 from bluegreen.config.model import Configuration, DeadlinesSection, HookEntry, Route, Rule, TestRoute
 from bluegreen.config.problems import Path, Problem
 from bluegreen.config.source import Node, find
@@ -18,6 +18,8 @@ from bluegreen.domain.spec import (
     HealthSpec,
     HookPoint,
     HookSpec,
+    Moment,
+    NotifySpec,
     RouteSpec,
     SlotSpec,
     Spec,
@@ -47,6 +49,7 @@ def to_spec(model: Configuration, written: object, kinds: Kinds) -> Spec:
         deadlines=_deadlines(model.deadlines),
         hook_timeouts={HookPoint(point): time for point, time in model.hooks.timeouts if time is not None},
         on_hook_timeout=Consequence(model.hooks.on_timeout),
+        notify=tuple(_notifiers(model, written, kinds)),
     )
 
 
@@ -106,7 +109,7 @@ def _hooks(model: Configuration, written: object, kinds: Kinds) -> Iterator[Hook
         flat = list(_together(listed, _written_list(written, entries.path), first_group))
         first_group += len(listed)
         raws = [raw for _, raw, _ in flat]
-        found = _entries(entries, [entry for entry, _, _ in flat], raws, kinds)
+        found = _entries(entries, [entry for entry, _, _ in flat], raws)
         for (entry, name, kind, settings), (_, _, group) in zip(found, flat, strict=True):
             spec = _hook(entry, point, name, kind, settings, group)
             if "deploy" in entry.on:
@@ -143,21 +146,26 @@ def _together(listed: list[HookEntry], raws: list[Any], group: int) -> Iterator[
 
 
 def _gates(model: Configuration, written: object, kinds: Kinds) -> Iterator[GateSpec]:
-    gates = entry_lists(kinds)[-1]
+    gates = next(entries for entries in entry_lists(kinds) if entries.word == "gate")
     raws = _written_list(written, gates.path)
-    for entry, name, kind, settings in _entries(gates, model.gates, raws, kinds):
+    for entry, name, kind, settings in _entries(gates, model.gates, raws):
         yield GateSpec(name, kind, settings, AlreadyFiring(entry.already_firing), Undecided(entry.inconclusive))
 
 
-def _entries(
-    entries: Entries, listed: list[Any], raws: list[Any], kinds: Kinds
-) -> Iterator[tuple[Any, str, str, dict[str, object]]]:
+def _notifiers(model: Configuration, written: object, kinds: Kinds) -> Iterator[NotifySpec]:
+    entries = notify_list(kinds)
+    raws = _written_list(written, entries.path)
+    for entry, name, kind, settings in _entries(entries, model.notify, raws):
+        yield NotifySpec(name, kind, settings, tuple(Moment(word) for word in entry.on), entry.timeout)
+
+
+def _entries(entries: Entries, listed: list[Any], raws: list[Any]) -> Iterator[tuple[Any, str, str, dict[str, object]]]:
     taken = {entry.name for entry in listed if entry.name}
     for entry, raw in zip(listed, raws, strict=True):
         kind = kind_of(raw, entries)
         name = entry.name or _free_name(kind, taken)
         taken.add(name)
-        yield entry, name, kind, dict(kinds.long_form(kind, raw[kind]))
+        yield entry, name, kind, dict(entries.long_form(kind, raw[kind]))
 
 
 def _free_name(kind: str, taken: set[str]) -> str:

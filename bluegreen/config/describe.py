@@ -24,13 +24,13 @@ Row = tuple[str, str, str, str]
 def rows(kinds: Kinds) -> list[Row]:
     """Every key of the configuration, the settings of hooks and gates left out."""
     schema = json_schema(kinds)
-    found = _rows(schema, schema["$defs"], "", {*kinds.hooks, *kinds.gates}, set())
+    found = _rows(schema, schema["$defs"], "", {*kinds.hooks, *kinds.gates, *kinds.notifiers}, set())
     return [(row[0].replace(_FIRST_POINT, "hooks.POINT[]"), row[1], row[2], row[3]) for row in found]
 
 
-def kind_rows(kinds: Kinds, kind: str) -> list[Row]:
-    """The settings of one kind; none where nothing is known of them."""
-    model = kinds.hooks.get(kind) or kinds.gates.get(kind)
+def kind_rows(kinds: Kinds, kind: str, *, notifier: bool = False) -> list[Row]:
+    """The settings of one kind of hook or gate, or of notifier; none where nothing is known of them."""
+    model = kinds.notifiers.get(kind) if notifier else kinds.hooks.get(kind) or kinds.gates.get(kind)
     if model is None:
         return []
     definitions = json_schema(kinds)["$defs"]
@@ -42,9 +42,12 @@ def document(text: str, kinds: Kinds) -> str:
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     parts = [_table(rows(kinds))]
-    for family, names in (("hook", kinds.hooks), ("gate", kinds.gates)):
+    for family, names in (("hook", kinds.hooks), ("gate", kinds.gates), ("notifier", kinds.notifiers)):
         for kind in names:
-            parts += [f"### Settings of the {family} `{kind}`", _table(kind_rows(kinds, kind))]
+            parts += [
+                f"### Settings of the {family} `{kind}`",
+                _table(kind_rows(kinds, kind, notifier=family == "notifier")),
+            ]
     made = "\n\n".join(parts)
     return f"{before}{BEGIN}\n\n{made}\n\n{END}{after}"
 

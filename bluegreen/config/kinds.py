@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ValidationError
 
 from bluegreen.config.explain import explain, key_place
-from bluegreen.config.model import GateEntry, HookEntry
+from bluegreen.config.model import GateEntry, HookEntry, NotifyEntry
 from bluegreen.config.problems import Path, Problem, nearest
 from bluegreen.config.source import Items, Node, find
 from bluegreen.domain.spec import HookPoint
@@ -64,6 +64,8 @@ class Kinds:
     hooks: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
     gates: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
     long_form: LongForm = only_mappings
+    notifiers: Mapping[str, type[BaseModel] | None] = field(default_factory=dict)
+    notifier_form: LongForm = only_mappings
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,19 @@ class Entries:
     word: str
     models: Mapping[str, type[BaseModel] | None]
     common: frozenset[str]
+    long_form: LongForm
 
 
 def entry_lists(kinds: Kinds) -> tuple[Entries, ...]:
     hook_keys, gate_keys = frozenset(HookEntry.model_fields), frozenset(GateEntry.model_fields)
-    hooks = tuple(Entries(("hooks", point.value), "hook", kinds.hooks, hook_keys) for point in HookPoint)
-    return (*hooks, Entries(("gates",), "gate", kinds.gates, gate_keys))
+    form = kinds.long_form
+    hooks = tuple(Entries(("hooks", point.value), "hook", kinds.hooks, hook_keys, form) for point in HookPoint)
+    return (*hooks, Entries(("gates",), "gate", kinds.gates, gate_keys, form), notify_list(kinds))
+
+
+def notify_list(kinds: Kinds) -> Entries:
+    keys = frozenset(NotifyEntry.model_fields)
+    return Entries(("notify",), "notifier", kinds.notifiers, keys, kinds.notifier_form)
 
 
 def kind_of(entry: Mapping[str, object], entries: Entries) -> str:
@@ -153,7 +162,7 @@ def _check_settings(
 ) -> Iterator[Problem]:
     model = entries.models[kind]
     try:
-        settings = kinds.long_form(kind, value)
+        settings = entries.long_form(kind, value)
     except TypeError as error:
         yield Problem(path, str(error), find(root, path)[0].place)
         return

@@ -23,9 +23,10 @@ from bluegreen.config.values import (
     said,
     whole,
 )
-from bluegreen.domain.spec import AlreadyFiring, Consequence, Deadlines, HealthSpec, Spec, Undecided
+from bluegreen.domain.spec import AlreadyFiring, Consequence, Deadlines, HealthSpec, NotifySpec, Spec, Undecided
 
 _HEALTH, _DEADLINES = HealthSpec(), Deadlines()
+_NOTIFY = NotifySpec("", "")
 _TOP: dict[str, Any] = {name: field.default for name, field in Spec.__dataclass_fields__.items()}
 _AWS_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?"
 _ECS_NAME = r"[A-Za-z0-9_-]{1,255}"
@@ -230,6 +231,23 @@ class GateEntry(Part):
     )
 
 
+MomentWord = Literal["started", "asked", "held", "rolling_back", "safe", "succeeded", "rolled_back"]
+
+
+class NotifyEntry(Part):
+    """One key is the kind with its settings (command, webhook, sns, eventbridge); the others are these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: EntryName | None = Field(
+        default=None, description="What it is called in warnings. Default: the kind, then kind-2."
+    )
+    on: Annotated[list[MomentWord], Field(min_length=1)] = Field(
+        default=[moment.value for moment in _NOTIFY.on], description="Of which moments it is told."
+    )
+    timeout: PositiveTime = Field(default=_NOTIFY.timeout, description="The longest one attempt may take.")
+
+
 Hooks = list[HookEntry]
 
 
@@ -332,3 +350,6 @@ class Configuration(Part):
         default_factory=HooksSection, description="Tests and actions at the points of a deployment."
     )
     deadlines: DeadlinesSection = Field(default_factory=DeadlinesSection, description="How long each phase may take.")
+    notify: list[NotifyEntry] = Field(
+        default_factory=list, description="Who is told, beside the deployment and never in its way."
+    )

@@ -24,6 +24,7 @@ def json_schema(kinds: Kinds) -> dict[str, Any]:
     definitions: dict[str, Any] = schema.pop("$defs")
     _with_kinds(definitions, "HookEntry", kinds.hooks)
     _with_kinds(definitions, "GateEntry", kinds.gates)
+    _with_kinds(definitions, "NotifyEntry", kinds.notifiers)
     together = definitions["HookEntry"]["properties"]["parallel"]
     definitions["HookEntry"]["properties"]["parallel"] = {
         "description": together["description"],

@@ -116,6 +116,35 @@ class GateSpec:
     inconclusive: Undecided = Undecided.HOLD
 
 
+class Moment(StrEnum):
+    """What others can be told of. ``rolling_back``: the decision; ``safe``: users are on blue; then its end."""
+
+    STARTED = "started"
+    ASKED = "asked"
+    HELD = "held"
+    ROLLING_BACK = "rolling_back"
+    SAFE = "safe"
+    SUCCEEDED = "succeeded"
+    ROLLED_BACK = "rolled_back"
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySpec:
+    """Who is told of which moments, within ``timeout`` seconds; ``settings`` as a hook's."""
+
+    name: str
+    kind: str
+    settings: dict[str, object] = field(default_factory=dict)
+    on: tuple[Moment, ...] = (
+        Moment.ASKED,
+        Moment.HELD,
+        Moment.ROLLING_BACK,
+        Moment.SUCCEEDED,
+        Moment.ROLLED_BACK,
+    )
+    timeout: float = 10.0
+
+
 @dataclass(frozen=True, slots=True)
 class HealthSpec:
     """Green counts as launched when ``percent`` of its wanted targets are healthy in the target group
@@ -173,3 +202,4 @@ class Spec:
     deadlines: Deadlines = Deadlines()
     hook_timeouts: dict[HookPoint, float] = field(default_factory=dict)
     on_hook_timeout: Consequence = Consequence.ROLL_BACK
+    notify: tuple[NotifySpec, ...] = ()

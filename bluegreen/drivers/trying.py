@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 
 from bluegreen.domain.deployment import Route, Slot
 from bluegreen.domain.release import ReleaseRequest
-from bluegreen.domain.spec import HookPoint, HookSpec, Spec
+from bluegreen.domain.spec import HookPoint, HookSpec, Moment, Spec
 from bluegreen.drivers.deciding import KIND as APPROVAL
-from bluegreen.errors import RefusedError, UsageError
+from bluegreen.errors import BluegreenError, RefusedError, UsageError
 from bluegreen.hooks.base import Failed, HookCall, Passed, Pending
+from bluegreen.notify.base import Fact
 from bluegreen.wiring import Session
 
 
@@ -81,6 +82,33 @@ def try_hook(session: Session, hook: HookSpec, call: HookCall, progress: Callabl
             asked.cancel(handle)
             return Failed(f"no answer within {hook.timeout:g} s")
     return verdict
+
+
+def try_notifiers(session: Session, spec: Spec, name: str | None, moment: Moment, say: Callable[[str], None]) -> int:
+    """Tell one, or all, that this is a trial; answers how many could not be told. Raises UsageError for no such one."""
+    chosen = [each for each in spec.notify if name in (None, each.name)]
+    if not chosen:
+        known = ", ".join(each.name for each in spec.notify) or "none"
+        raise UsageError(f"the configuration has no notifier {name or ''}".rstrip(), hint=f"its notifiers: {known}")
+    fact = Fact(
+        moment=moment,
+        at=session.clock.now(),
+        service=spec.service,
+        cluster=spec.cluster,
+        deployment=f"trial-{uuid.uuid4().hex[:8]}",
+        phase="trial",
+        message=f"this is a trial of being told {moment.value}; nothing was deployed",
+        data={"trial": True},
+    )
+    failed = 0
+    for each in chosen:
+        try:
+            session.notifier(each).tell(fact)
+            say(f"told: {each.name} ({each.kind})")
+        except BluegreenError as error:
+            failed += 1
+            say(f"not told: {each.name} ({each.kind}): {error.message}")
+    return failed
 
 
 def points_in_order(hooks: Sequence[HookSpec]) -> list[HookSpec]:

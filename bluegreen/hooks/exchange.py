@@ -10,6 +10,7 @@ import json
 import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -75,8 +76,8 @@ def exchange(request: Request, clock: Clock) -> Answer:
     connection = _connection(request)
     try:
         connection.request(request.method, _target(request.url), request.body, dict(request.headers))
-        response = connection.getresponse()
-        body = _read(response, connection, began + request.timeout, clock)
+        with closing(connection.getresponse()) as response:
+            body = _read(response, connection, began + request.timeout, clock)
         return Answer(response.status, body, clock.monotonic() - began)
     except socket.gaierror as error:
         raise HookUnavailableError(f"{urlsplit(request.url).hostname} does not resolve: {error.strerror}") from error

@@ -40,7 +40,7 @@ class EcsEvents:
 
     def event(self, call: HookCall, execution: str) -> dict[str, Any]:
         """Asks ECS for both services. Raises HookUnavailableError, and the AwsError family."""
-        stage = self._settings.stage or STAGES.get(call.point)
+        stage = self._settings.stage or STAGES.get(_written_at(call))
         if stage is None:
             raise HookUnavailableError(
                 f"ECS has no lifecycle stage for {call.point}", hint="name one for the function with stage:"
@@ -74,6 +74,12 @@ class EcsEvents:
         if missing:
             raise HookUnavailableError(f"ECS knows no service {' and '.join(missing)}")
         return dict(found)
+
+
+def _written_at(call: HookCall) -> HookPoint:
+    """A hook with ``on: [rollback]`` is called POINT/NAME in a rollback; its function knows the stage of its point."""
+    point, slash, _ = call.name.partition("/")
+    return HookPoint(point) if slash and call.point is HookPoint.ON_ROLLBACK else call.point
 
 
 def _revision(service: Mapping[str, Any], release: str) -> str:

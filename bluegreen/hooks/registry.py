@@ -71,8 +71,10 @@ def build_hook(
     if spec.kind in _HOOKS:
         hook: Hook = _named(_HOOKS[spec.kind])(_checked(spec.kind, expanded.settings, owner), around)
         return hook
-    plugged: Hook = _plugged(HOOK_GROUP, spec.kind, owner, _HOOKS)(replace(spec, settings=expanded.settings), around)
-    return plugged
+    foreign: Hook = plugged(HOOK_GROUP, spec.kind, owner, _HOOKS)(replace(spec, settings=expanded.settings), around)
+    from bluegreen.hooks.guarded import GuardedHook
+
+    return GuardedHook(foreign, f"{owner}: the plug-in {spec.kind}", around.redactor())
 
 
 def build_gate(
@@ -95,8 +97,8 @@ def build_gate(
         shared = (alarms,) if spec.kind == _ALARM else ()
         gate: Gate = _named(_GATES[spec.kind])(_checked(spec.kind, expanded.settings, owner), around, *shared)
         return gate
-    plugged: Gate = _plugged(GATE_GROUP, spec.kind, owner, _GATES)(replace(spec, settings=expanded.settings), around)
-    return plugged
+    foreign: Gate = plugged(GATE_GROUP, spec.kind, owner, _GATES)(replace(spec, settings=expanded.settings), around)
+    return foreign
 
 
 def _named(place: tuple[str, str]) -> Any:
@@ -134,7 +136,8 @@ def nearest(name: str, known: list[str]) -> str:
     return f"{f' (did you mean {close[0]}?)' if close else ''}; known are {', '.join(sorted(known))}"
 
 
-def _plugged(group: str, kind: str, owner: str, built_in: Mapping[str, object]) -> Callable[[Any, Surroundings], Any]:
+def plugged(group: str, kind: str, owner: str, built_in: Mapping[str, object]) -> Callable[[Any, Surroundings], Any]:
+    """What an entry point of ``group`` names, guarded. Raises ConfigurationError when none has the kind's name."""
     found = list(entry_points(group=group, name=kind))
     if not found:
         problem = f"{owner}: unknown kind {kind}{nearest(kind, list(built_in))}"

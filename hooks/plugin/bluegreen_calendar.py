@@ -1,10 +1,12 @@
-"""A hook and a gate of a team's own, as a plug-in.
+"""A hook, a gate and a notifier of a team's own, as a plug-in.
 
     hooks:
       before_launch:
         - weekday: {refuse: [Friday, Saturday, Sunday]}
     gates:
       - office_hours: {from: 8, until: 17}
+    notify:
+      - logbook: {file: releases.log}
 
 A factory gets the spec (with ``${VAR}`` filled in) and its surroundings: the environment, the folder, the clock.
 """
@@ -12,10 +14,12 @@ A factory gets the spec (with ``${VAR}`` filled in) and its surroundings: the en
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from bluegreen.errors import ConfigurationError
 from bluegreen.hooks.base import Failed, HookCall, Passed, Reading, Verdict, Watch
+from bluegreen.notify.base import Fact
 
 
 class WeekdayHook:
@@ -49,3 +53,14 @@ class OfficeHoursGate:
         hour = time.gmtime(self._clock.now()).tm_hour
         inside = self._from <= hour < self._until
         return Reading("ok" if inside else "firing", f"it is {hour}:00 UTC, open from {self._from} to {self._until}")
+
+
+class LogbookNotifier:
+    """A line for each fact it is told. It may hang or raise: no deployment would wait for it, or fail."""
+
+    def __init__(self, spec: Any, around: Any) -> None:
+        self._file: Path = around.folder / str(spec.settings["file"])
+
+    def tell(self, fact: Fact) -> None:
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(f"{fact.service} {fact.moment}: {fact.message}\n")

@@ -90,6 +90,8 @@ def test_the_reference_shows_every_key_and_no_other(tmp_path: Path) -> None:
     for kind in kinds.hooks:
         wanted |= {f"hooks.POINT[].{kind}.{row[0].strip('`')}" for row in kind_rows(kinds, kind)} - _shared(kind)
     wanted |= {f"gates[].{kind}.{row[0].strip('`')}" for kind in kinds.gates for row in kind_rows(kinds, kind)}
+    for kind in kinds.notifiers:
+        wanted |= {f"notify[].{kind}.{row[0].strip('`')}" for row in kind_rows(kinds, kind, notifier=True)}
     shown |= {key.replace("production[].", "test.") for key in shown}  # a test route has a production route's keys
     assert wanted - shown == set()
 
@@ -118,6 +120,9 @@ def test_the_defaults_in_the_references_comments_are_the_models() -> None:
             f"hooks.POINT[].{kind}.{key.strip('`')}": default.strip("`")
             for key, _, default, _ in kind_rows(kinds, kind)
         }
+    for kind in kinds.notifiers:
+        settings = kind_rows(kinds, kind, notifier=True)
+        models |= {f"notify[].{kind}.{key.strip('`')}": default.strip("`") for key, _, default, _ in settings}
     lines, places = REFERENCE.read_text().splitlines(), _lines_of(read_source(REFERENCE).root)
     told = {}
     for line, key in places.items():
@@ -126,7 +131,11 @@ def test_the_defaults_in_the_references_comments_are_the_models() -> None:
             told[key] = found[1]
     assert {key: same_form(value) for key, value in told.items()} == {key: same_form(models[key]) for key in told}
     spoken = {key for key, default in models.items() if default not in ("", "required") and key in places.values()}
-    assert spoken - set(told) == {"hooks.POINT[].command.unavailable_codes", "hooks.POINT[].http.status"}
+    assert spoken - set(told) == {
+        "hooks.POINT[].command.unavailable_codes",
+        "hooks.POINT[].http.status",
+        "notify[].on",
+    }
 
 
 def same_form(default: str) -> str:
@@ -187,6 +196,9 @@ def test_editors_find_nothing_wrong_in_the_files_we_ship(schema: dict[str, Any],
         {"hooks": {"test": [{"http": "/", "on": ["teardown"]}]}},
         {"hooks": {"test": [{"http": "/", "on": []}]}},
         {"hooks": {"timeouts": {"tset": "1m"}}},
+        {"notify": [{"webhook": {"urll": "https://x"}}]},
+        {"notify": [{"webhook": "https://x", "on": ["teardown"]}]},
+        {"notify": [{"http": "/"}]},
         {"gates": [{"http": "/"}]},
     ],
 )

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -93,6 +94,13 @@ def test_a_point_without_a_stage_of_ecs_needs_one_named() -> None:
         hook_of(aws).start(rollback)
     passed(ask(hook_of(aws, stage="CLEAN_UP"), rollback))
     assert aws.lambdas.events[0]["lifecycleStage"] == "CLEAN_UP"
+
+
+def test_a_hook_of_another_point_that_runs_on_a_rollback_has_the_stage_of_its_point() -> None:
+    aws = FakeAws()
+    rollback = replace(call(facts=FACTS, point=HookPoint.ON_ROLLBACK), name="before_shift/gate")
+    passed(ask(hook_of(aws), rollback))
+    assert aws.lambdas.events[0]["lifecycleStage"] == "PRE_PRODUCTION_TRAFFIC_SHIFT"
 
 
 def test_in_progress_is_invoked_again_after_its_delay_with_the_details_it_returned() -> None:

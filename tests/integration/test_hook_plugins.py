@@ -51,7 +51,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("plugins")
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
     good = wheel(work, project["name"], (EXAMPLE / "bluegreen_calendar.py").read_text(), project["entry-points"])
-    points = {"bluegreen.hooks": {"broken": "bluegreen_broken:Hook"}, "bluegreen.gates": {"broken": "nowhere:Gate"}}
+    points = {
+        "bluegreen.hooks": {"broken": "bluegreen_broken:Hook"},
+        "bluegreen.gates": {"broken": "nowhere:Gate"},
+        "bluegreen.notifiers": {"broken": "bluegreen_broken:Notifier"},
+    }
     bad = wheel(work, "bluegreen-broken", "raise RuntimeError('half installed')", points)
     site = work / "site"
     subprocess.run(
@@ -138,3 +142,45 @@ def _list(folder: Path, path: str) -> subprocess.CompletedProcess[str]:
     environment = {"PYTHONPATH": path, "HOME": str(folder), "PATH": "/usr/bin:/bin", "AWS_REGION": "eu-west-1"}
     command = [sys.executable, "-m", "bluegreen", "hooks", "list"]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+TELL = """
+import json, sys
+from pathlib import Path
+from bluegreen.clock import SystemClock
+from bluegreen.domain.spec import Moment, NotifySpec
+from bluegreen.hooks.running import Links
+from bluegreen.notify.registry import build_notifier
+from bluegreen.notify.telling import Telling
+from bluegreen.drivers.foreground import deploy
+from tests.stage import NEW, SPEC, Stage
+from dataclasses import replace
+folder = Path(sys.argv[1])
+notify = tuple(
+    NotifySpec(kind, kind, {"file": str(folder / "told")} if kind == "logbook" else {}, (Moment.SUCCEEDED,))
+    for kind in ("broken", "logbook")
+)
+stage = Stage(replace(SPEC, notify=notify))
+telling = Telling(stage.recorder, lambda spec: build_notifier(spec, {}, folder, SystemClock(), Links()), SystemClock())
+ended = deploy(stage.session(), stage.spec, NEW, telling)
+print(json.dumps([ended.phase.value, *telling.close(ended)]))
+"""
+
+
+def test_a_broken_notifier_that_is_installed_fails_no_deployment_and_keeps_no_other_one_back(
+    installed: Path, tmp_path: Path
+) -> None:
+    path = f"{installed}:{Path(__file__).parents[2]}"
+    done = subprocess.run(
+        [sys.executable, "-c", TELL, str(tmp_path)],
+        env={"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    phase, *problems = json.loads(done.stdout)
+    assert phase == "succeeded"
+    assert len(problems) == 1
+    assert "notifier broken was not told that orders succeeded" in problems[0]
+    assert "half installed" in problems[0]
+    assert (tmp_path / "told").read_text().startswith("orders succeeded: succeeded: ")

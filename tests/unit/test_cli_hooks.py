@@ -113,3 +113,35 @@ def test_report_writes_the_newest_deployment_as_junit(tmp_path: Path) -> None:
     result = desk.type("hooks", "report", "orders", "--deployment", known, "--junit", str(file))
     assert (result.exit_code, result.stdout) == (0, "")
     assert Xml.parse(file).getroot().get("name") == f"orders {known}"
+
+
+def test_list_shows_what_runs_together_what_decides_and_who_is_told(desk: Desk) -> None:
+    together = [{"parallel": [{"http": "/a", "name": "a"}, {"http": "/b", "name": "b", "dry_run": True}]}]
+    hooks = {"test": together, "before_shift": [{"http": "/f", "name": "flag", "on": ["deploy", "rollback"]}]}
+    document = yaml.safe_load(CONFIGURATION) | {"hooks": hooks, "notify": [{"command": ["tell"], "name": "team"}]}
+    desk.config.write_text(yaml.safe_dump(document))
+    told = json.loads(desk.type("hooks", "list", "-c", str(desk.config), "-o", "json").stdout)["hooks"]
+    assert [(row["point"], row["name"], row["together"], row["decides"]) for row in told] == [
+        ("test", "a", "1", "yes"),
+        ("test", "b", "1", "no, dry run"),
+        ("before_shift", "flag", "", "yes"),
+        ("on_rollback", "before_shift/flag", "", "no"),
+        ("notify", "team", "", "no"),
+    ]
+
+
+def test_tell_sends_a_trial_and_says_who_could_not_be_told(desk: Desk) -> None:
+    notify = [
+        {"command": {"run": "echo $BLUEGREEN_MOMENT $BLUEGREEN_MESSAGE > told", "shell": True}, "name": "log"},
+        {"command": ["no-such-program-here"], "name": "gone"},
+    ]
+    desk.config.write_text(yaml.safe_dump(yaml.safe_load(CONFIGURATION) | {"notify": notify}))
+    result = desk.type("hooks", "tell", "log", "--moment", "held", "-c", str(desk.config))
+    assert (result.exit_code, result.stdout) == (0, "told: log (command)\n")
+    assert (desk.folder / "told").read_text().startswith("held this is a trial")
+    result = desk.type("hooks", "tell", "-c", str(desk.config))
+    assert result.exit_code == 6
+    assert "not told: gone (command): there is no no-such-program-here on the PATH" in result.stdout
+    result = desk.type("hooks", "tell", "chat", "-c", str(desk.config))
+    assert (result.exit_code, "its notifiers: log, gone" in result.stderr) == (2, True)
+    assert desk.stage.phase() is None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bluegreen.domain.spec import Consequence, HookPoint
-from tests.unit.config_support import problem, read
+from bluegreen.domain.spec import Consequence, HookPoint, Moment, NotifySpec
+from tests.unit.config_support import problem, problems, read
 
 PAIR = [{"http": "/a"}, {"http": "/b", "timeout": "1m"}]
 
@@ -79,3 +79,33 @@ def test_a_point_that_is_none_has_no_time(tmp_path: Path) -> None:
     said = problem(tmp_path, hooks={"timeouts": {"tset": "10m"}})
     assert "hooks.timeouts.tset" in said
     assert "did you mean test" in said
+
+
+def test_who_is_told_of_what_reaches_the_spec_with_its_variables_unexpanded(tmp_path: Path) -> None:
+    listed = [
+        {"webhook": "https://chat.example/${TOKEN}", "on": ["held", "safe"], "timeout": "3s"},
+        {"webhook": {"url": "https://x/y"}},
+        {"sns": {"topic": "arn:aws:sns:eu-west-1:123456789012:t"}, "name": "mail"},
+    ]
+    first, second, third = read(tmp_path, notify=listed).spec.notify
+    assert first == NotifySpec(
+        "webhook", "webhook", {"url": "https://chat.example/${TOKEN}"}, (Moment.HELD, Moment.SAFE), 3.0
+    )
+    assert (second.name, second.on) == ("webhook-2", NotifySpec("", "").on)
+    assert (third.name, third.kind) == ("mail", "sns")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"slack": "https://x/y"}, "notify[0].slack: is no kind or key of a notifier"),
+        ({"webhook": {"urll": "https://x/y"}}, "notify[0].webhook.urll: is not a key here; did you mean url"),
+        ({"webhook": "https://x/y", "on": ["hold"]}, "notify[0].on[0]: must be 'started'"),
+        ({"on": ["held"]}, "notify[0]: names no kind of notifier"),
+        ({"webhook": "https://x", "sns": "arn"}, "notify[0]: has two kinds"),
+    ],
+)
+def test_a_notifier_that_makes_no_sense_is_refused_where_it_stands(
+    tmp_path: Path, entry: dict[str, object], said: str
+) -> None:
+    assert any(said in found for found in problems(tmp_path, notify=[entry]))

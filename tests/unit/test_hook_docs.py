@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from bluegreen.domain.spec import HookPoint, HookSpec
+from bluegreen.domain.spec import HookPoint, HookSpec, Moment, NotifySpec
 from bluegreen.hooks.base import FACTS, Failed, HookCall, Passed
 from bluegreen.hooks.registry import gate_kinds, hook_kinds
 from bluegreen.hooks.settings import settings_model, settings_of
 from bluegreen.hooks.words import call_environment
+from bluegreen.notify.base import Fact
+from bluegreen.notify.registry import notifier_kinds
+from tests.unit.config_support import read_text, small
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
 KINDS = (*hook_kinds(), *gate_kinds())
@@ -30,9 +33,21 @@ def entries() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for block in re.findall(r"^```yaml\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL):
         document = yaml.safe_load(block)
-        lists = [document] if isinstance(document, list) else [*document["hooks"].values(), document["gates"]]
-        found += [entry for several in lists for entry in several]
+        found += document if isinstance(document, list) else []
     return found
+
+
+def sections() -> list[str]:
+    """The examples that are parts of a whole configuration."""
+    blocks: list[str] = re.findall(r"^```yaml\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL)
+    return [block for block in blocks if isinstance(yaml.safe_load(block), dict)]
+
+
+@pytest.mark.parametrize("block", sections(), ids=lambda block: " ".join(block.split())[:40])
+def test_part_of_a_configuration_in_the_manual_loads(tmp_path: Path, block: str) -> None:
+    environment = {"TAG": "1.4.2", "CHAT_URL": "https://chat.example/hook"}
+    spec = read_text(tmp_path, f"{yaml.safe_dump(small())}\n{block}", environment).spec
+    assert spec.hooks or spec.notify
 
 
 @pytest.mark.parametrize("entry", entries(), ids=str)
@@ -63,6 +78,23 @@ def test_everything_that_a_gate_is_told_stands_in_its_table() -> None:
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(FACTS)
 
 
+def test_ten_lines_are_a_notifier(tmp_path: Path) -> None:
+    _, code = re.findall(r"^```python\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    names: dict[str, Any] = {}
+    exec(code, names)
+    around = _Around({}, tmp_path)
+    notifier = names["LogNotifier"](NotifySpec("log", "log", {"file": "releases.log"}), around)
+    notifier.tell(Fact(Moment.HELD, 0.0, "orders", "production", "d-1", "test", "held: drift"))
+    assert (tmp_path / "releases.log").read_text() == "orders held: held: drift\n"
+
+
+def test_every_moment_and_every_kind_of_notifier_stands_in_the_manual() -> None:
+    told = MANUAL[MANUAL.index("## Who is told") : MANUAL.index("## By hand")]
+    assert set(re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE)) == set(Moment)
+    assert set(re.findall(r"^- `(\w+)` ", told, re.MULTILINE)) == set(notifier_kinds())
+
+
 def test_ten_lines_are_a_hook_and_ten_lines() -> None:
     code = re.search(r"^```python\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL)
     assert code
@@ -76,5 +108,6 @@ def test_ten_lines_are_a_hook_and_ten_lines() -> None:
 
 
 class _Around:
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], folder: Path = Path("/")) -> None:
         self.environment = environment
+        self.folder = folder

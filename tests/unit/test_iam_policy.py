@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bluegreen.aws.policy import Purpose, Scope, log_groups, policy, role_arns
-from bluegreen.domain.spec import GateSpec, HookPoint, HookSpec, RouteSpec
+from bluegreen.domain.spec import GateSpec, HookPoint, HookSpec, NotifySpec, RouteSpec
 from bluegreen.sandbox.api.iam import Need, allowing, needs_of
 from bluegreen.sandbox.api.request import Call
 from tests.stage import SPEC, Stage
@@ -29,6 +29,12 @@ HOOKS = (
     HookSpec(HookPoint.TEST, "gate", "lambda", {"function": "gate"}),
     HookSpec(HookPoint.TEST, "e2e", "codebuild", {"project": "orders-e2e"}),
     HookSpec(HookPoint.TEST, "verify", "stepfunctions", {"state_machine": MACHINE}),
+)
+TOPIC = "arn:aws:sns:eu-central-1:111122223333:deployments"
+NOTIFIERS = (
+    NotifySpec("mail", "sns", {"topic": TOPIC}),
+    NotifySpec("bus", "eventbridge", {}),
+    NotifySpec("other", "eventbridge", {"bus": "deployments"}),
 )
 IAM_PREFIXES = {"monitoring": "cloudwatch"}
 SET_UP = {"create_table", "describe_table", "update_table", "update_continuous_backups"}
@@ -51,7 +57,7 @@ def may(document: Mapping[str, Any], action: str, resource: str = "*", **context
 
 def everything() -> dict[str, Any]:
     gates = (GateSpec("errors", "alarm"), GateSpec("rate", "metric"))
-    spec = replace(SPEC, production=(RULE,), gates=gates, hooks=HOOKS)
+    spec = replace(SPEC, production=(RULE,), gates=gates, hooks=HOOKS, notify=NOTIFIERS)
     return policy(spec, Purpose.DEPLOY, SCOPE)
 
 
@@ -162,6 +168,13 @@ def test_without_a_table_there_is_nothing_of_dynamodb_and_without_gates_nothing_
     assert not [action for action in found if action.startswith(("dynamodb", "cloudwatch"))]
 
 
+def test_a_comparison_reads_metrics_unless_it_asks_prometheus() -> None:
+    asks: list[tuple[dict[str, object], bool]] = [({}, True), ({"prometheus": {"url": "http://p:9090"}}, False)]
+    for settings, needed in asks:
+        spec = replace(SPEC, gates=(GateSpec("versus", "compare", settings),))
+        assert may(policy(spec, Purpose.DEPLOY, SCOPE), "cloudwatch:GetMetricData") is needed
+
+
 def test_logs_are_those_that_the_containers_write_to() -> None:
     container = {"name": "app", "logConfiguration": {"options": {"awslogs-group": "/ecs/orders"}}}
     groups = log_groups({"containerDefinitions": [container, {"name": "sidecar"}]})
@@ -191,7 +204,7 @@ def test_every_aws_call_in_the_source_is_in_the_policy() -> None:
     from botocore.session import Session
 
     allowed = actions(everything())
-    names = {"autoscaling": "application-autoscaling"}
+    names = {"autoscaling": "application-autoscaling", "eventbridge": "events"}
     checked, session = set(), Session()
     for path in SOURCES.rglob("*.py"):
         if "sandbox" in path.parts:
@@ -210,11 +223,24 @@ def test_every_aws_call_in_the_source_is_in_the_policy() -> None:
 
 
 def _methods(path: Path, text: str) -> set[tuple[str, str]]:
-    clients = "ecs|elbv2|cloudwatch|logs|autoscaling|sts|codebuild|stepfunctions"
+    clients = "ecs|elbv2|cloudwatch|logs|autoscaling|sts|codebuild|stepfunctions|sns|eventbridge"
     found = set(re.findall(rf"\b({clients})\.([a-z_]+)", text))
     if path.name.startswith("dynamodb"):
         found |= {("dynamodb", method) for method in re.findall(r"\b_?client\.([a-z_]+)", text)}
     return found
+
+
+def test_who_is_told_gets_nothing_but_its_fact() -> None:
+    document = everything()
+    buses = "arn:aws:events:eu-central-1:111122223333:event-bus"
+    assert may(document, "sns:Publish", TOPIC)
+    assert not may(document, "sns:Publish", TOPIC + "-other")
+    assert may(document, "events:PutEvents", f"{buses}/default")
+    assert may(document, "events:PutEvents", f"{buses}/deployments")
+    assert not may(document, "events:PutEvents", f"{buses}/elsewhere")
+    told = replace(SPEC, notify=NOTIFIERS)
+    assert "sns:Publish" in actions(policy(told, Purpose.ROLLBACK, SCOPE))
+    assert "sns:Publish" not in actions(policy(told, Purpose.READ, SCOPE))
 
 
 def test_evaluator_refuses_what_is_denied_whatever_else_allows_it() -> None:
