@@ -50,6 +50,7 @@ def bluegreen_lines(text: str) -> list[list[str]]:
     return [shlex.split(line) for line in lines if re.match(r"bluegreen [a-z]", line)]
 
 
+@pytest.mark.thorough
 def test_cfn_lint_finds_nothing_in_the_pipeline() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", CFN_LINT, "--", str(FOLDER / "pipeline.yaml")],

@@ -34,6 +34,7 @@ def block(language: str) -> str:
     return str(found[0])
 
 
+@pytest.mark.thorough
 def test_cfn_lint_passes_the_template(tmp_path: Path) -> None:
     template = tmp_path / "orders.yaml"
     template.write_text(block("yaml"), encoding="utf-8")

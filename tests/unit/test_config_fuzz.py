@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -144,6 +145,7 @@ def assert_sound(found: Loaded | tuple[str, ...], *, names_keys: bool) -> None:
         assert not names_keys or PLACE_KEY_AND_TEXT.match(line), line
 
 
+@pytest.mark.thorough
 @FUZZING
 @given(mutated())
 def test_a_mutated_configuration_loads_or_names_its_wrong_keys(data: dict[str, Any]) -> None:
@@ -156,6 +158,7 @@ def test_any_values_under_known_keys_load_or_are_named(data: dict[str, Any]) -> 
     assert_sound(outcome(dumped(data)), names_keys=True)
 
 
+@pytest.mark.thorough
 @FUZZING
 @given(st.dictionaries(st.sampled_from(list(HookPoint)), st.lists(VALUES, max_size=3)))
 def test_any_hooks_load_or_are_named(hooks: dict[str, Any]) -> None:

@@ -157,6 +157,7 @@ def test_envoy_finds_the_translation_valid(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 def test_emulator_is_read_whole() -> None:
     with mock_aws():
         elb: Any = boto3.client("elbv2", region_name="eu-west-1")

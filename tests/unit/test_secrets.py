@@ -70,6 +70,7 @@ def test_task_definitions_environment_is_in_no_record_and_no_event() -> None:
     assert IN_DEFINITION not in stage.recorder.text()
 
 
+@pytest.mark.thorough
 def test_deployment_of_a_file_is_finished_by_another_driver_wherever_its_first_one_dies() -> None:
     """The record does not hold what is to be registered, so it must be registered before there is a record."""
     undisturbed = Stage(SHORT)

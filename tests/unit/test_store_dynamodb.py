@@ -261,6 +261,7 @@ def test_a_service_item_of_a_newer_schema_is_refused(store: DynamoStore, client:
         store.service("orders")
 
 
+@pytest.mark.thorough
 def test_history_and_events_are_read_through_all_pages(store: DynamoStore, wire: Wire, client: DynamoDBClient) -> None:
     lease = store.acquire("orders", ALICE, now=NOW)
     events = [an_event("x" * 90_000) for _ in range(15)]
