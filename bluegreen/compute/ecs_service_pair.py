@@ -253,9 +253,8 @@ def _slot(spec: SlotSpec, cluster: str, groups: Mapping[str, str]) -> Slot:
 
 def _refuse_unfit(slot: SlotSpec, service: Facts, target_group_arn: str) -> None:
     where = f"service {slot.service}"
-    reason = unfit(service)
-    if reason is not None:
-        raise RefusedError(f"{where} {reason.text}", hint=reason.way_out)
+    if (reason := unfit(service)) is not None:
+        raise RefusedError(f"{where} {reason[0]}", hint=reason[1])
     attached = target_groups_of(service)
     if target_group_arn not in attached:
         raise RefusedError(

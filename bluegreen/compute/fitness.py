@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 Facts = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """``text`` follows the service's name in a sentence."""
-
-    text: str
-    way_out: str
-
-
-def unfit(service: Facts) -> Unfit | None:
-    """Why it can be no slot; None where it can."""
+def unfit(service: Facts) -> tuple[str, str] | None:
+    """Why it can be no slot, in words that follow its name, and the way out; None where it can."""
     controller = (service.get("deploymentController") or {}).get("type", "ECS")
     strategy = (service.get("deploymentConfiguration") or {}).get("strategy", "ROLLING")
     if service.get("status", "ACTIVE") != "ACTIVE":
-        return Unfit(f"is {service['status']}", "create it again, with a desired count of 0")
+        return f"is {service['status']}", "create it again, with a desired count of 0"
     if service.get("schedulingStrategy") == "DAEMON":
-        return Unfit("is a DAEMON service: it has no desired count", "use a REPLICA service")
+        return "is a DAEMON service: it has no desired count", "use a REPLICA service"
     if controller != "ECS":
-        return Unfit(
+        return (
             f"is controlled by {controller}, which shifts its traffic itself",
             "create a service with the ECS deployment controller for each slot",
         )
     if strategy != "ROLLING":
-        return Unfit(
+        return (
             f"has the deployment strategy {strategy}, which shifts its traffic itself",
             "aws ecs update-service --deployment-configuration strategy=ROLLING",
         )

@@ -109,13 +109,13 @@ def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
 
 
 def _service(live: Facts) -> ServiceFacts:
-    reason = unfit(live)
+    reason, way_out = unfit(live) or ("", "")
     return ServiceFacts(
         name=live["serviceName"],
         groups=target_groups_of(live),
         desired=int(live.get("desiredCount", 0)),
-        unfit=reason.text if reason else "",
-        way_out=reason.way_out if reason else "",
+        unfit=reason,
+        way_out=way_out,
     )
 
 

@@ -25,17 +25,17 @@ def discover(source: Source, wanted: Wanted) -> Found:
     front.look_at(pair.groups)
     routes = sort_routes(front.routes, pair)
     gates, blind = _gates(source, pair, front.balancers)
-    group = next(group for group in front.groups if group.arn == (routes.live or pair.groups[0]))
+    first, second = (front.group(arn) for arn in pair.groups)
     return Found(
         pair=pair,
         cluster=cluster,
         cluster_why=cluster_why,
         region=source.region,
         routes=routes,
-        smoke=smoke_of(routes.test, group),
+        smoke=smoke_of(routes.test, second if routes.live == second.arn else first),
         gates=gates,
         blind=blind,
-        notes=_notes(pair, routes) + ((blind,) if blind else ()),
+        notes=(*_notes(pair, routes), *_unlike(first, second), *([blind] if blind else [])),
     )
 
 
@@ -63,6 +63,9 @@ class _Front:
             _refuse_other_kinds(balancer, arns)
             self.routes += self._source.routes(balancer)
         self.balancers += found
+
+    def group(self, arn: str) -> GroupFacts:
+        return next(group for group in self.groups if group.arn == arn)
 
     def beside(self, groups: Sequence[str]) -> list[str]:
         """The target groups that share a forward with one of these."""
@@ -129,6 +132,15 @@ def _foreign(pair: Pair, routes: Routes) -> list[str]:
         for arn in each.route.weights
         if arn not in pair.groups
     ]
+
+
+def _unlike(first: GroupFacts, second: GroupFacts) -> list[str]:
+    """A release that is healthy in one slot would not be in the other."""
+    checks = [(each.health_path, each.health_port, each.health_codes) for each in (first, second)]
+    if checks[0] == checks[1]:
+        return []
+    said = [f"{group_name(g.arn)} asks {g.health_path or 'no path'} for {g.health_codes}" for g in (first, second)]
+    return [f"the target groups' health checks differ: {', '.join(said)}; give both the same"]
 
 
 def _untested(pair: Pair, routes: Routes) -> list[str]:

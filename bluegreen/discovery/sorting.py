@@ -6,6 +6,7 @@ production, unless it leads to the idle slot already.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from bluegreen.discovery.base import RouteFacts, group_name
@@ -42,6 +43,8 @@ def sort_routes(routes: Sequence[RouteFacts], pair: Pair) -> Routes:
 
 
 # Private
+
+_TESTING = r"test|green|canary|preview|staging|smoke"
 
 
 def _main(ours: Sequence[RouteFacts]) -> list[RouteFacts]:
@@ -82,21 +85,30 @@ def _idle(groups: tuple[str, str], live: str) -> str:
 def _test(
     ours: Sequence[RouteFacts], main: Sequence[RouteFacts], groups: tuple[str, str], live: str | None
 ) -> Chosen | None:
-    """The surest sign first; of several with the same sign a default action, which takes any request."""
+    """The surest sign first."""
     others = [route for route in ours if route not in main]
+    users = {(route.balancer.arn, route.port) for route in main}
     to_idle = [route for route in ours if live is not None and _side(route, groups) == _idle(groups, live)]
     signs = (
         ([route for route in others if route in to_idle], "it leads to the idle slot"),
-        ([route for route in others if route.header is None], "not a users' port"),
-        ([route for route in others if _can_ask(route)], "it asks for a header"),
+        ([route for route in others if (route.balancer.arn, route.port) not in users], "not a users' port"),
+        (others, "it asks for a header"),
         (to_idle, "it leads to the idle slot"),
     )
     for candidates, sign in signs:
         usable = [route for route in candidates if route.header is None or _can_ask(route)]
         if usable:
-            best = min(usable, key=lambda route: (route.rule is not None or route.by_arn, route.by_arn))
+            best = min(usable, key=_rank)
             return Chosen(best, f"{sign}; {MOVE}", guess=True)
     return None
+
+
+def _rank(route: RouteFacts) -> tuple[bool, bool, bool]:
+    """One that is called a test route first; then a default action, which takes any request."""
+    values = [each for word in ("host", "path") for each in route.condition(word)]
+    name, wanted = route.header or ("", ())
+    called = re.search(_TESTING, " ".join((name, *wanted, *values)), re.IGNORECASE) is not None
+    return not called, route.rule is not None or route.by_arn, route.by_arn
 
 
 def _can_ask(route: RouteFacts) -> bool:

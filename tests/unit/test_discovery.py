@@ -212,6 +212,7 @@ def header(*values: str) -> dict[str, object]:
         ([route(443, LIVE), route(443, LIVE, {"path": "/api/*"})], [443, 443], None),
         ([route(443, LIVE, header("v2"))], [443], None),
         ([route(443, LIVE), route(443, LIVE, header("regex:^v"))], [443, 443], None),
+        ([route(443, LIVE), route(443, LIVE, header("2")), route(8443, LIVE, header("2"))], [443, 443], 8443),
     ],
 )
 def test_routes_are_sorted_by_port_header_and_where_they_lead(
@@ -229,6 +230,14 @@ def test_header_rule_is_the_test_route_and_the_plain_one_beside_it_production() 
     assert found.routes.test is not None
     assert found.routes.test.route.header == ("X-Test", ("green",))
     assert found.routes.production[0].route.rule is None
+
+
+def test_of_two_header_rules_the_one_that_is_called_a_test_is_taken() -> None:
+    version = {"header": {"name": "X-Api-Version", "values": ["2"]}}
+    found = find(world(route(443, LIVE), route(443, LIVE, version), route(443, LIVE, header("on"))))
+    assert found.routes.test is not None
+    assert found.routes.test.route.header == ("X-Test", ("on",))
+    assert [each.route.rule for each in found.routes.production] == [None, version]
 
 
 def test_route_that_could_be_a_second_test_route_moves_with_production() -> None:
@@ -257,6 +266,14 @@ def test_weights_that_do_not_tell_which_slot_is_live_are_said(weights: dict[str,
     found = find(world(route(80, weights)))
     assert found.routes.live is None
     assert any("which slot is live cannot be told" in note for note in found.notes)
+
+
+def test_health_checks_that_differ_are_said() -> None:
+    found = find(world(all_groups=[group("orders-1"), group("orders-2", health_path="/", health_codes="200-399")]))
+    said = (
+        "the target groups' health checks differ: orders-1 asks /health for 200, orders-2 asks / for 200-399; give both"
+    )
+    assert [note for note in found.notes if note.startswith(said)]
 
 
 def test_foreign_target_group_in_a_forward_is_said() -> None:
