@@ -18,12 +18,16 @@ HEARING_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """``deployment`` is the unfinished one, else the last. ``problems`` are reads that failed."""
+    """``deployment`` is the unfinished one, else the last. ``problems`` are reads that failed.
+
+    ``gone``: the process that holds the lease is known not to exist any more.
+    """
 
     state: ServiceState
     deployment: Deployment | None
     observation: Observation
     problems: tuple[str, ...] = ()
+    gone: bool = False
 
 
 def observe(session: Session, service: str) -> Status:
@@ -45,7 +49,8 @@ def observe(session: Session, service: str) -> Status:
             live[route.name] = session.router.read(route, deployment.blue, deployment.green).split
         except BluegreenError as error:
             problems.append(f"{route.name}: {error.message}")
-    return Status(state, deployment, Observation(slots, live), tuple(problems))
+    gone = state.lease is not None and is_known_dead(state.lease.owner, session.owner)
+    return Status(state, deployment, Observation(slots, live), tuple(problems), gone)
 
 
 def control(session: Session, service: str, wish: Control, reason: str | None = None) -> Deployment:

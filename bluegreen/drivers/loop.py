@@ -143,6 +143,8 @@ class Loop:
             return error
         if facts is None or facts.by == "bluegreen":
             return error
+        if facts.by == str(self._session.owner):
+            return PreemptedError(f"{error.message}; it goes on with the rollback", hint=error.hint)
         return PreemptedError(
             f"{facts.by} rolled deployment {deployment_id} back while this process drove it: {facts.reason}",
             hint=error.hint,

@@ -15,7 +15,7 @@ from bluegreen.domain.service import Lease, ServiceState
 from bluegreen.domain.spec import ShiftStep, Spec
 from bluegreen.drivers.holder import is_known_dead
 from bluegreen.drivers.loop import Loop, Successor
-from bluegreen.errors import RecordError, RefusedError
+from bluegreen.errors import PreemptedError, RecordError, RefusedError
 from bluegreen.lifecycle import late
 from bluegreen.notify.base import Reporter
 from bluegreen.wiring import Session
@@ -155,7 +155,7 @@ def _flip(
     d = session.store.load(d.id)
     if d.ended:
         session.store.release(lease)
-        raise RefusedError(f"deployment {d.id} has just ended: {d.phase.value}", hint="repeat the command")
+        raise RefusedError(f"deployment {d.id} has just ended: {d.phase.value}", hint=_after_the_end(d))
     other = late.still_dangerous(d, before.lease, yielded=before.yielded, dead=dead, now=now)
     if other is not None:
         reporter.event(_takeover(d, other, now))
@@ -170,7 +170,7 @@ def _flip(
     )
     loop = Loop(session, reporter)
     # A lease that could not be noted is not given back: the next driver must see that it followed a silent one.
-    loop.engine.turn_back(d.id, lease, facts)
+    _turn_back(loop, d, lease, facts)
     if finisher is None:
         return loop.run(d.id, lease)
     ended = loop.run(d.id, lease, until=lambda seen: _enough(session, seen))
@@ -178,6 +178,23 @@ def _flip(
         now = session.clock.now()
         reporter.event(Event(now, d.id, d.service, ended.phase, Kind.WAITING, finisher(session, ended)))
     return ended
+
+
+def _after_the_end(d: Deployment) -> str:
+    if d.phase is Phase.ROLLED_BACK:
+        return f"nothing: {d.previous.label} is live on {d.blue.name}; bluegreen status {d.service} shows it"
+    return "repeat the command: it is a redeployment of the last known-good release then"
+
+
+def _turn_back(loop: Loop, d: Deployment, lease: Lease, facts: RollbackFacts) -> None:
+    try:
+        loop.engine.turn_back(d.id, lease, facts)
+    except PreemptedError as error:
+        raise PreemptedError(
+            f"{error.message}, before this rollback wrote anything: where the traffic goes is up to that process now",
+            hint=f"bluegreen status {d.service} shows where it is; if it does not go back to blue, "
+            f"bluegreen rollback {d.service} again",
+        ) from error
 
 
 def _takeover(d: Deployment, other: Lease, now: float) -> Event:

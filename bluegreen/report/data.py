@@ -85,7 +85,7 @@ def status_data(service: str, status: Status, now: float) -> Data:
         "deployment": d and deployment_data(d, seen, now=now),
         "slots": {name: _health(health) for name, health in seen.slots.items()},
         "live": {name: _split(split) for name, split in seen.live.items()},
-        **_state(status.state, now),
+        **_state(status.state, now, gone=status.gone),
     }
 
 
@@ -135,10 +135,10 @@ def release_data(release: Release) -> Data:
 # Private
 
 
-def _state(state: ServiceState, now: float) -> Data:
+def _state(state: ServiceState, now: float, *, gone: bool) -> Data:
     wish = state.control
     return {
-        "lease": state.lease and _lease(state.lease, now),
+        "lease": state.lease and _lease(state.lease, now, gone=gone),
         "asked": wish and {"control": str(wish.control), "by": wish.by, "at": iso(wish.at), "reason": wish.reason},
         "known_good": [
             {"release": release_data(entry.release), "deployment": entry.deployment, "at": iso(entry.at)}
@@ -161,14 +161,14 @@ def _phases(d: Deployment, now: float) -> list[Data]:
     return [{"phase": str(phase), "seconds": _rounded(seconds)} for phase, seconds in took if seconds is not None]
 
 
-def _lease(lease: Lease, now: float) -> Data:
+def _lease(lease: Lease, now: float, *, gone: bool) -> Data:
     owner = lease.owner
     return {
         "owner": {"user": owner.user, "host": owner.host, "pid": owner.pid, "command": owner.command},
         "token": lease.token,
         "acquired_at": iso(lease.acquired_at),
         "expires_at": iso(lease.expires_at),
-        "alive": lease.expires_at > now,
+        "alive": lease.expires_at > now and not gone,
     }
 
 

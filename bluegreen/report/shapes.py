@@ -36,12 +36,15 @@ class RollbackPlan(Protocol):
     def writes(self) -> tuple[str, ...]: ...
     @property
     def seconds(self) -> float | None: ...
+    @property
+    def hint(self) -> str | None: ...
 
 
 class Status(Protocol):
     """``deployment`` is the unfinished one, else the newest one that ended, else None.
 
     ``observation`` was read just now; its splits are in the roles of ``deployment``. ``problems``: reads that failed.
+    ``gone``: the process that holds the lease does not exist any more.
     """
 
     @property
@@ -52,3 +55,5 @@ class Status(Protocol):
     def observation(self) -> Observation: ...
     @property
     def problems(self) -> tuple[str, ...]: ...
+    @property
+    def gone(self) -> bool: ...

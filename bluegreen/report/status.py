@@ -20,7 +20,7 @@ SHOWN = 3
 def status_lines(
     service: str, status: Status, now: float, width: int, height: int | None = None, glyphs: Glyphs = UNICODE
 ) -> list[Line]:
-    below = [*_problems(status.problems, width), *_ledger(status.state, now, width)]
+    below = [*_problems(status.problems, width), *_ledger(status.state, now, width, gone=status.gone)]
     d = status.deployment
     if d is None:
         above = _never_deployed(service)
@@ -33,14 +33,17 @@ def status_lines(
     return shown if height is None else shown[:height]
 
 
-def lease_line(lease: Lease | None, now: float, *, active: bool) -> Line:
+def lease_line(lease: Lease | None, now: float, *, active: bool, gone: bool = False) -> Line:
+    """``gone``: its process is known not to exist, although its lease has not ended."""
+    if lease is not None and gone:
+        return line("  driver      ", Span(f"none: {lease.owner} is gone", Style.WARN))
     if lease is not None and lease.expires_at > now:
         held = duration(now - lease.acquired_at)
         return line("  driver      ", f"{lease.owner}, for {held}")
     if not active:
         return line("  driver      ", Span("none; the service is free", Style.DIM))
-    gone = "" if lease is None else f" since {duration(now - lease.expires_at)}: {lease.owner} stopped"
-    return line("  driver      ", Span(f"none{gone}", Style.WARN))
+    since = "" if lease is None else f" since {duration(now - lease.expires_at)}: {lease.owner} stopped"
+    return line("  driver      ", Span(f"none{since}", Style.WARN))
 
 
 # Private
@@ -90,9 +93,9 @@ def _never_deployed(service: str) -> list[Line]:
     ]
 
 
-def _ledger(state: ServiceState, now: float, width: int) -> list[Line]:
-    lines = [lease_line(state.lease, now, active=state.active is not None)]
-    if state.active and not (state.lease and state.lease.expires_at > now):
+def _ledger(state: ServiceState, now: float, width: int, *, gone: bool) -> list[Line]:
+    lines = [lease_line(state.lease, now, active=state.active is not None, gone=gone)]
+    if state.active and (gone or not (state.lease and state.lease.expires_at > now)):
         lines += wrapped(line("              "), f"take it over: bluegreen resume {state.service}", width, Style.BOLD)
     if state.control:
         wish = state.control

@@ -47,7 +47,7 @@ def plan_lines(service: str, plan: RollbackPlan, width: int) -> list[Line]:
     for number, sentence in enumerate(plan.writes, 1):
         lines += wrapped(line(f"  {number}. "), sentence, width)
     if plan.klass == "nothing":
-        return lines
+        return lines + (wrapped(line("  next        "), plan.hint, width) if plan.hint else [])
     takes = "not known: no launch of this service is on record" if plan.seconds is None else _about(plan)
     lines += wrapped(line("  safe after  "), takes, width)
     done = line(Span("  Dry run: nothing was changed.", Style.DIM))

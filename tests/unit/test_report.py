@@ -204,6 +204,15 @@ def test_status_names_the_lease_holder() -> None:
     assert "driver      ci@build-7 (pid 12, deploy), for 1m 40s" in text
 
 
+def test_status_says_that_a_lease_holder_is_gone_before_its_lease_ends() -> None:
+    state = samples.state(active="x", lease=samples.lease())
+    status = Status(state, samples.canary(), samples.seen(), gone=True)
+    text = text_of_status(status, T0 + 100)
+    assert "driver      none: ci@build-7 (pid 12, deploy) is gone" in text
+    assert "take it over: bluegreen resume orders" in text
+    assert json.loads(json.dumps(data.status_data("orders", status, T0 + 100)))["lease"]["alive"] is False
+
+
 def test_status_warns_when_the_weights_were_changed_after_the_deployment() -> None:
     seen = replace(at_rest(), live={samples.ROUTE.name: Split(50, 50)})
     text = " ".join(text_of_status(Status(samples.state(), samples.succeeded(), seen)).split())
