@@ -19,7 +19,8 @@ def clean_up(work: Work) -> Outcome:
     facts = d.rollback
     assert facts is not None
     if d.retired_at is None and not late.is_quiet(facts, work.state.yielded, work.aws_now()):
-        return Wait("the other driver may still start green's tasks; they are scaled in after that", 5.0)
+        until = max(facts.other_until, facts.late_until)
+        return Wait("the other driver may still start green's tasks; they are scaled in after that", 5.0, until)
     cancel_running(work)
     routing.point_test_route(work, ALL_BLUE)
     until = routing.last_write_at(d) + d.spec.settle
