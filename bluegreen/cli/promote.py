@@ -18,6 +18,6 @@ def command(app: App, service: str | None, config: str, reason: str | None) -> N
     """Skip the remaining waits of a deployment.
 
     Green gets all traffic at the next step and the bake ends. Tests, health and gates still count: a release that fails
-    them is rolled back.
+    them is rolled back. A gate that cannot tell is not waited for any more.
     """
     ask(app, Control.PROMOTE, service, config, reason)

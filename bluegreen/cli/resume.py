@@ -29,6 +29,7 @@ def command(
     """Go on with a held deployment, or take over one that nobody drives.
 
     Where another process drives the deployment, it is asked to go on. Where none does, this one drives it to its end.
+    Where a gate could not tell, this accepts what it showed.
     """
     from bluegreen.cli.driving import drive
     from bluegreen.cli.steering import tell_asked

@@ -91,10 +91,10 @@ class CompareGate:
         over = not watch.comparing
         if not memory.learned.looks:
             left = max(0.0, memory.until + self._settings.period + self._settings.delay - now)
-            text = "nothing was compared" if over else f"is compared first in {took(left)}"
+            text = "nothing was compared" if over else f"first compared in {took(left)}"
             return Reading(State.NO_DATA, text, {}, kept, done=over)
         states = {Kind.WORSE: State.FIRING, Kind.NOT_WORSE: State.OK, Kind.NOT_YET: State.NOT_YET}
-        text = _sentence(told) + ("" if told.kind is not Kind.NOT_YET or over else f"; {_needs(told, memory)}")
+        text = _sentence(told) + ("" if told.kind is not Kind.NOT_YET or over else _needs(told, memory))
         return Reading(states[told.kind], shortened(text), _numbers(told, memory), kept, done=over)
 
 
@@ -133,6 +133,9 @@ def _plain(memory: Memory) -> dict[str, object]:
 
 
 def _sentence(told: Verdict) -> str:
+    for side, requests in (("green", "green_requests"), ("blue", "blue_requests")):
+        if told.kind is Kind.NOT_YET and not any(getattr(each.counts, requests) for each in told.evidence):
+            return f"no data: {side} had no requests"
     deciding = [each for each in told.evidence if each.kind is told.kind]
     return "; ".join(f"{each.reason}{_proof(each)}" for each in deciding)
 
@@ -149,10 +152,10 @@ def _proof(evidence: Evidence) -> str:
 def _needs(told: Verdict, memory: Memory) -> str:
     green = max(each.counts.green_requests for each in told.evidence)
     if told.needs is None or not green:
-        return "not yet"
+        return ""
     seconds = told.needs * (memory.until - memory.began) / green
     about = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-    return f"not yet: needs about {_round(told.needs):,} more requests on green, about {about}"
+    return f"; needs about {_round(told.needs):,} more requests on green, about {about}"
 
 
 def _round(number: int) -> int:

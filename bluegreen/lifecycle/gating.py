@@ -215,7 +215,7 @@ def _undecided(work: Work, found: Sequence[tuple[GateSpec, str]]) -> Outcome | N
     d = work.deployment
     back = [(spec, text) for spec, text in found if spec.inconclusive is Undecided.ROLL_BACK]
     if back:
-        return Reject(f"inconclusive: {_listed(back)}")
+        return Reject(_listed(back))
     holding = [(spec, text) for spec, text in found if spec.inconclusive is Undecided.HOLD]
     if not holding:
         return None
@@ -224,11 +224,11 @@ def _undecided(work: Work, found: Sequence[tuple[GateSpec, str]]) -> Outcome | N
         f"or bluegreen rollback {d.service}"
     )
     names = tuple(spec.name for spec, _ in holding)
-    return Hold(HoldKind.INCONCLUSIVE, f"inconclusive: {_listed(holding)}", way_out, names)
+    return Hold(HoldKind.INCONCLUSIVE, _listed(holding), way_out, names)
 
 
 def _listed(found: Iterable[tuple[GateSpec, str]]) -> str:
-    return "; ".join(f"gate {spec.name}: {text}" for spec, text in found)
+    return "; ".join(f"gate {spec.name} cannot tell: {text}" for spec, text in found)
 
 
 def _unsettled(d: Deployment) -> list[tuple[GateSpec, GateRecord | None]]:

@@ -14,6 +14,7 @@ from bluegreen.domain.release import Release, ReleaseRequest
 from bluegreen.domain.service import Lease, ServiceState
 from bluegreen.domain.spec import Spec
 from bluegreen.domain.split import Split
+from bluegreen.report.gates import is_accepted
 from bluegreen.report.phases import path_of, spent
 from bluegreen.report.shapes import Problem, RollbackPlan, Status
 from bluegreen.report.times import iso
@@ -52,7 +53,7 @@ def deployment_data(d: Deployment, seen: Observation | None = None, *, now: floa
         "routes": [_route(route, live.live.get(route.name)) for route in d.routes],
         "test_route": d.test_route and _route(d.test_route, live.live.get(d.test_route.name)),
         "gates": dict(live.gates),
-        "watched": [_gate(gate) for gate in d.gates],
+        "watched": [_gate(gate, accepted=is_accepted(d, gate)) for gate in d.gates],
         "hooks": [_hook(run) for run in d.hooks],
         "phases": _phases(d, now),
         "step": d.step,
@@ -226,13 +227,13 @@ def _hook(run: HookRun) -> Data:
     }
 
 
-def _gate(gate: GateRecord) -> Data:
+def _gate(gate: GateRecord, *, accepted: bool) -> Data:
     return {
         "name": gate.name,
         "state": gate.state or None,
         "detail": gate.detail,
         "measured_at": _iso(gate.measured_at),
-        "accepted": gate.accepted,
+        "accepted": accepted,
         "numbers": dict(gate.numbers),
     }
 

@@ -18,12 +18,22 @@ def gate_lines(d: Deployment, seen: Observation, width: int) -> list[Line]:
     shown: list[Span] = [Span("  gates ")]
     for name, state in states.items():
         shown += [Span(f" {name} "), Span(state.replace("_", " "), _STYLES.get(state, Style.WARN))]
-    return [tuple(shown), *(row for gate in d.gates if _is_worth_a_line(gate) for row in _detail(gate, width))]
+    return [tuple(shown), *(row for gate in d.gates if _is_worth_a_line(gate) for row in _detail(d, gate, width))]
 
 
 def verdict_lines(d: Deployment, width: int) -> list[Line]:
     """Of a deployment that has ended: what its comparisons had to say."""
-    return [row for gate in d.gates if _is_comparison(gate) for row in _detail(gate, width)]
+    return [
+        row
+        for gate in d.gates
+        if _is_comparison(gate)
+        for row in wrapped(line(f"  {gate.name:<9}  "), gate.detail, width, Style.DIM)
+    ]
+
+
+def is_accepted(d: Deployment, gate: GateRecord) -> bool:
+    """A person let it pass. It is marked with the hold that asks for it, in one write; until then it is only asked."""
+    return gate.accepted and d.hold is None
 
 
 # Private
@@ -37,6 +47,6 @@ def _is_comparison(gate: GateRecord) -> bool:
     return "intervals" in gate.numbers
 
 
-def _detail(gate: GateRecord, width: int) -> list[Line]:
-    accepted = "; accepted by a person" if gate.accepted else ""
+def _detail(d: Deployment, gate: GateRecord, width: int) -> list[Line]:
+    accepted = "; accepted by a person" if is_accepted(d, gate) else ""
     return wrapped(line(Span(f"         {gate.name}  ", Style.DIM)), f"{gate.detail}{accepted}", width, Style.DIM)

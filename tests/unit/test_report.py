@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from typing import cast
 
 import pytest
 
@@ -353,11 +354,11 @@ def test_the_verdict_stands_in_the_last_words_and_in_the_json() -> None:
     gate = GateRecord("versus", "ok", "errors: green is not worse", T0 + 90, numbers={"intervals": 9.0})
     d = replace(samples.succeeded(), gates=(gate, GateRecord("alarm", "ok", "is OK")))
     said = plain_text(summary.deploy_summary(d, T0 + 5000, 100))
-    assert "versus  errors: green is not worse" in said
+    assert "  versus     errors: green is not worse" in said
     assert "is OK" not in said
     assert "errors: green is not worse" in text_of_status(Status(samples.state(), d, at_rest()))
-    watched = data.deployment_data(d, now=T0 + 5000)["watched"]
-    assert watched[0] == {  # type: ignore[index]
+    (watched, _) = cast(list[dict[str, object]], data.deployment_data(d, now=T0 + 5000)["watched"])
+    assert watched == {
         "name": "versus",
         "state": "ok",
         "detail": "errors: green is not worse",
