@@ -74,4 +74,4 @@ def _twice(budget: Budget, scenarios: list[Scenario]) -> Row:
 
 
 def _instants(watched: list[int]) -> Callable[[], str]:
-    return lambda: f"{sum(watched)} states of the world looked at"
+    return lambda: f"{sum(watched):,} states of the world looked at"
