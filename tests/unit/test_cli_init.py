@@ -124,6 +124,33 @@ def test_file_that_came_there_meanwhile_is_left_alone(newcomer: Newcomer) -> Non
     assert left_behind(newcomer) == ["bluegreen.yaml"]
 
 
+@pytest.mark.parametrize("meanwhile", ["", "service: theirs\n"])
+def test_file_system_without_links_is_written_too_and_a_file_there_left_alone(
+    newcomer: Newcomer, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    def link(draft: Path, target: Path) -> None:
+        if meanwhile:
+            target.write_text(meanwhile)
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", link)
+    result = newcomer.type("orders")
+    assert result.exit_code == (6 if meanwhile else 0)
+    assert newcomer.file.read_text().startswith(meanwhile or "# Written by bluegreen init")
+    assert left_behind(newcomer) == ["bluegreen.yaml"]
+
+
+def test_place_that_cannot_be_written_is_named(newcomer: Newcomer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    result = newcomer.type("orders")
+    assert result.exit_code == 2
+    assert "error: bluegreen.yaml cannot be written: No space left on device" in result.stderr
+    assert left_behind(newcomer) == []
+
+
 def test_written_file_may_be_read_by_whom_the_umask_lets(newcomer: Newcomer) -> None:
     before = os.umask(0o027)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from bluegreen.discovery.base import RouteFacts
 from bluegreen.discovery.draft import WIDTH, draft
 from bluegreen.traffic.conditions import FIELDS, as_configured, live_conditions, matches, wanted_conditions
-from tests.unit.discovery_kit import LIVE, alarm, find, group, route, service, spec_of, with_services, world
+from tests.unit.discovery_kit import LIVE, PROD, alarm, find, group, route, service, spec_of, with_services, world
 
 Rule = dict[str, Any]
 
@@ -187,6 +188,12 @@ def test_header_that_hooks_send_meets_the_test_routes_condition(tmp_path: Path, 
     assert spec.test_header == f"X-Test: {sent}"
     assert spec.test is not None
     assert spec.test.rule == {"header": {"name": "X-Test", "values": values}}
+
+
+def test_internal_load_balancer_of_the_test_route_is_said() -> None:
+    inside = replace(PROD, internal=True)
+    text = draft(find(world(route(80, LIVE, balancer=inside), route(8080, LIVE, balancer=inside))))
+    assert "# Its load balancer is internal: hooks must run where they can reach it.\ntest: {" in text
 
 
 def test_what_was_not_found_stands_as_a_comment_that_says_why(tmp_path: Path) -> None:
