@@ -31,7 +31,8 @@ def settings_of(kind: str, written: object) -> dict[str, object]:
         return {str(key): value for key, value in written.items()}
     key = _MAIN_KEYS.get(kind)
     if key is None or written is None:
-        raise TypeError(f"{kind} takes its settings as keys and values")
+        enough = "; {} where the defaults will do" if written is None else ""
+        raise TypeError(f"{kind} takes its settings as keys and values{enough}")
     return {key: written}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -77,6 +78,20 @@ class LatencyLimits(ErrorLimits):
     )
 
 
+def _or_not(written: object) -> object:
+    if written is False:
+        return None
+    if not isinstance(written, Mapping):
+        raise ValueError("must be a mapping of keys and values, or false")
+    return written
+
+
+Errors = Annotated[ErrorLimits | None, BeforeValidator(_or_not, json_schema_input_type=ErrorLimits | Literal[False])]
+Latency = Annotated[
+    LatencyLimits | None, BeforeValidator(_or_not, json_schema_input_type=LatencyLimits | Literal[False])
+]
+
+
 class PrometheusQueries(Settings):
     """Each query is asked for each side and interval, as of the interval's end."""
 
@@ -105,8 +120,8 @@ class PrometheusQueries(Settings):
 class CompareSettings(Settings):
     """Green against blue over the same time, without a threshold: blue is the threshold."""
 
-    errors: ErrorLimits | Literal[False] = Field(default_factory=ErrorLimits, description="error rates; false: not")
-    latency: LatencyLimits | Literal[False] = Field(default_factory=LatencyLimits, description="latency; false: not")
+    errors: Errors = Field(default_factory=ErrorLimits, description="error rates; false: not")
+    latency: Latency = Field(default_factory=LatencyLimits, description="latency; false: not")
     alpha: Share = Field(
         default=0.01,
         gt=0,
@@ -136,7 +151,7 @@ class CompareSettings(Settings):
         max_length=10,
         description="the load balancer's metrics that count a target group's errors",
     )
-    buckets: Annotated[tuple[Duration, ...], Field(min_length=2, max_length=100)] | None = Field(
+    buckets: tuple[Duration, ...] | None = Field(
         default=None, description="the latencies told apart; without them 24 from 5ms to 11s, each 1.4 times the last"
     )
     prometheus: PrometheusQueries | None = Field(
@@ -148,16 +163,18 @@ class CompareSettings(Settings):
     def _ascending(cls, buckets: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if buckets is not None and any(low >= high for low, high in pairwise(buckets)):
             raise ValueError("buckets must ascend")
+        if buckets is not None and not 2 <= len(buckets) <= 100:
+            raise ValueError("from 2 to 100 buckets can be told apart")
         return buckets
 
     @model_validator(mode="after")
     def _answerable(self) -> CompareSettings:
-        if self.errors is False and self.latency is False:
+        if self.errors is None and self.latency is None:
             raise ValueError("there is nothing to compare: errors and latency are both false")
         if self.period % 1 or (self.prometheus is None and self.period % 60 and self.period not in _FINEST):
             raise ValueError("a period is 1s, 5s, 10s, 30s or whole minutes; the load balancer's metrics need 1m")
         asked = self.prometheus
-        if asked is not None and self.errors is not False and asked.errors is None:
+        if asked is not None and self.errors is not None and asked.errors is None:
             raise ValueError("prometheus needs a query for errors, or errors: false")
         return self
 
@@ -168,4 +185,4 @@ class CompareSettings(Settings):
 
     @property
     def asks_latency(self) -> bool:
-        return self.latency is not False and (self.prometheus is None or self.prometheus.latency is not None)
+        return self.latency is not None and (self.prometheus is None or self.prometheus.latency is not None)

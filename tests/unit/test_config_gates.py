@@ -68,6 +68,15 @@ def test_until_verdict_is_a_step_with_bounds_and_then_everything(tmp_path: Path)
         ),
         ({"shift": UNTIL, "gates": [{"compare": {"alpha": 1}}]}, "gates[0].compare.alpha: a share is written"),
         ({"gates": [{"alarm": "a", "inconclusive": "wait"}]}, "gates[0].inconclusive"),
+        ({"shift": UNTIL, "gates": [{"compare": None}]}, "gates[0].compare: compare takes its settings as keys and"),
+        (
+            {"shift": UNTIL, "gates": [{"compare": {"errors": {"relativ": "1%"}}}]},
+            "gates[0].compare.errors.relativ: is not a key here; did you mean relative?",
+        ),
+        (
+            {"shift": UNTIL, "gates": [{"compare": {"errors": True}}]},
+            "gates[0].compare.errors: must be a mapping of keys and values, or false",
+        ),
     ],
 )
 def test_a_verdict_needs_what_it_is_about(tmp_path: Path, changes: dict[str, Any], said: str) -> None:

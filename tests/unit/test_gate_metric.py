@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -55,6 +56,15 @@ def test_the_newest_data_point_counts() -> None:
 
 def test_no_data_point_within_the_window_is_no_data() -> None:
     assert gate_of(answering([])).check(Watch()).state == "no_data"
+
+
+@pytest.mark.parametrize(("ended", "state"), [(-1.0, "no_data"), (0.0, "no_data"), (1.0, "ok")])
+def test_a_data_point_from_before_green_had_traffic_says_nothing_of_it(ended: float, state: str) -> None:
+    since = FakeClock().now() - 30
+    stamp = datetime.fromtimestamp(since + ended - 60, UTC)
+    aws = answering({"Values": [1.0], "Timestamps": [stamp]})
+    assert gate_of(aws).check(Watch(since)).state == state
+    assert aws.cloudwatch.asked[0]["StartTime"].timestamp() == since - 60
 
 
 @pytest.mark.parametrize(
