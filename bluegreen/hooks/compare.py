@@ -66,7 +66,7 @@ class CompareGate:
         now, period = self._around.clock.now(), self._settings.period
         ready = math.floor((now - self._settings.delay) / period) * period
         if watch.since is None:
-            self._source.intervals(ready - period, ready)
+            self._counted(ready - period, ready)
             return Reading(State.NO_DATA, "can be read; green has no traffic to compare yet")
         # The first whole interval in which green had traffic: before it the two had not the same time.
         first = math.ceil(watch.since / period) * period
@@ -78,12 +78,19 @@ class CompareGate:
     # Private
 
     def _learn(self, memory: Memory, end: float) -> Memory:
-        seen = self._source.intervals(memory.until, end)
+        seen = self._counted(memory.until, end)
         try:
             learned = reduce(lambda state, interval: update(state, interval, self._asked), seen, memory.learned)
         except ValueError as error:
             raise HookUnavailableError(f"the intervals cannot be compared: {error}") from error
         return Memory(memory.began, end, learned)
+
+    def _counted(self, start: float, end: float) -> list[Interval]:
+        try:
+            return self._source.intervals(start, end)
+        except HookUnavailableError as error:
+            # A query that is refused may be told again, with what came into it from the environment.
+            raise HookUnavailableError(self._around.redactor().text(error.message), hint=error.hint) from error
 
     def _reading(self, memory: Memory, watch: Watch, now: float) -> Reading:
         told = verdict(memory.learned, self._asked)

@@ -70,7 +70,12 @@ def hold_back(work: Work, *, decided_by: float | None) -> Outcome | None:
     if work.now() < limit:
         seconds = 0.0 if _not_looked_at(d, open_ones) else min(d.spec.gate_interval, limit - work.now())
         return Wait(_waiting_for(open_ones, limit - work.now()), seconds)
-    return _undecided(work, [(spec, _said(spec, record)) for spec, record in open_ones])
+    found = [(spec, _said(spec, record)) for spec, record in open_ones]
+    outcome = _undecided(work, found)
+    if outcome is None:
+        text = f"{_listed(found)}; it goes on, as inconclusive: go_on says"
+        work.record(work.event(Kind.WARNING, text, gates=[spec.name for spec, _ in found]))
+    return outcome
 
 
 def held(d: Deployment, names: Sequence[str]) -> dict[str, Any]:

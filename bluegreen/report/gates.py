@@ -10,15 +10,20 @@ _QUIET = "ok"
 _STYLES = {_QUIET: Style.GOOD, "firing": Style.BAD}
 
 
-def gate_lines(d: Deployment, seen: Observation, width: int) -> list[Line]:
-    """As seen just now; where this process looks at no gates, as the driver noted last."""
+def gate_lines(d: Deployment, seen: Observation, width: int, *, numbers: bool = True) -> list[Line]:
+    """As seen just now; where this process looks at no gates, as the driver noted last.
+
+    What a wait or a hold says already is not said twice.
+    """
     states = {gate.name: gate.state for gate in d.gates if gate.state} | dict(seen.gates)
     if not states:
         return []
     shown: list[Span] = [Span("  gates ")]
     for name, state in states.items():
         shown += [Span(f" {name} "), Span(state.replace("_", " "), _STYLES.get(state, Style.WARN))]
-    return [tuple(shown), *(row for gate in d.gates if _is_worth_a_line(gate) for row in _detail(d, gate, width))]
+    said = f"{d.waiting.reason if d.waiting else ''} {d.hold.reason if d.hold else ''}"
+    told = [gate for gate in d.gates if numbers and _is_worth_a_line(gate) and gate.detail not in said]
+    return [tuple(shown), *(row for gate in told for row in _detail(d, gate, width))]
 
 
 def verdict_lines(d: Deployment, width: int) -> list[Line]:

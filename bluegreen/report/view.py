@@ -1,7 +1,7 @@
 """The one screen of a deployment: what the on-call reads first, and types next.
 
 Pure: a frame and a size go in, lines come out. What does not fit goes in this order: the latest events, hooks that
-passed, the bars, phases that ended. The traffic, the current wait and the commands always stay.
+passed, the gates' numbers, the bars, phases that ended. The traffic, the current wait and the commands always stay.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Detail:
     hooks: str = "all"
     bars: bool = True
     ended: bool = True
+    numbers: bool = True
     gaps: bool = True
 
 
@@ -44,8 +45,9 @@ LEVELS = (
     Detail(recent=1),
     Detail(recent=0, hooks="open"),
     Detail(recent=0, hooks="open", gaps=False),
-    Detail(recent=0, hooks="open", gaps=False, bars=False),
-    Detail(recent=0, hooks="none", gaps=False, bars=False, ended=False),
+    Detail(recent=0, hooks="open", gaps=False, numbers=False),
+    Detail(recent=0, hooks="open", gaps=False, numbers=False, bars=False),
+    Detail(recent=0, hooks="none", gaps=False, numbers=False, bars=False, ended=False),
 )
 
 
@@ -139,7 +141,7 @@ def _compose(frame: Frame, width: int, detail: Detail) -> list[Line]:
         [] if d.rollback is None else safe_lines(d, width),
         phase_lines(d, now, frame.glyphs, hooks=detail.hooks, ended=detail.ended),
         route_lines(d, seen, width, frame.glyphs, compact=not detail.bars),
-        [*slot_lines(d, seen), *gate_lines(d, seen, width)],
+        [*slot_lines(d, seen), *gate_lines(d, seen, width, numbers=detail.numbers)],
         _recent_lines(frame, detail.recent),
         wait_lines(d, seen, now, width),
         footer_lines(d),

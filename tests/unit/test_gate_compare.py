@@ -155,6 +155,18 @@ def test_a_source_that_gives_no_answer_loses_nothing() -> None:
     assert bench.check().numbers["errors_green_of"] == seen + 5 * 500
 
 
+def test_what_came_from_the_environment_is_not_told_by_a_source_that_complains() -> None:
+    class Complaining:
+        def intervals(self, start: float, end: float) -> list[Interval]:
+            raise HookUnavailableError("the query x{token='s3cr3t-planted'} was refused", hint="mend it")
+
+    around = Surroundings({}, Path("/"), FakeClock(), {"API_TOKEN": "s3cr3t-planted"})
+    with pytest.raises(HookUnavailableError, match=r"the query x\{.*\[redacted\]") as raised:
+        CompareGate(CompareSettings(), Complaining(), around).check(Watch())
+    assert "s3cr3t" not in raised.value.message
+    assert raised.value.hint == "mend it"
+
+
 def test_a_long_silence_is_caught_up_with_look_by_look() -> None:
     bench = Bench(HEALTHY, period="1s", delay="0s", look=1.0)
     bench.clock.sleep(MOST * 2.5)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bluegreen.domain.deployment import Deployment, HoldKind, Phase
+from bluegreen.domain.events import Kind
 from bluegreen.domain.service import Control
 from bluegreen.domain.spec import Deadlines, GateSpec, ShiftStep, Undecided
 from bluegreen.drivers.foreground import deploy, resume
@@ -134,6 +135,14 @@ def test_what_inconclusive_means_is_configured(meaning: Undecided, end: Phase) -
     stage = staged(GateSpec("errors", "metric", inconclusive=meaning))
     says(stage, "errors", lambda: "inconclusive")
     assert run(stage).phase is end
+
+
+def test_what_goes_on_without_a_verdict_says_so() -> None:
+    stage = staged(GateSpec("versus", "compare", inconclusive=Undecided.GO_ON))
+    says(stage, "versus", lambda: Reading("not_yet", "too few", done=stage.phase() is Phase.BAKE))
+    run(stage)
+    told = [event.message for event in stage.recorder.events if event.kind is Kind.WARNING]
+    assert told == ["gate versus cannot tell: too few; it goes on, as inconclusive: go_on says"]
 
 
 def test_a_gate_that_fires_decides_before_one_that_cannot_tell() -> None:
