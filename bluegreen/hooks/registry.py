@@ -98,7 +98,9 @@ def build_gate(
         gate: Gate = _named(_GATES[spec.kind])(_checked(spec.kind, expanded.settings, owner), around, *shared)
         return gate
     foreign: Gate = plugged(GATE_GROUP, spec.kind, owner, _GATES)(replace(spec, settings=expanded.settings), around)
-    return foreign
+    from bluegreen.hooks.guarded_gate import GuardedGate
+
+    return GuardedGate(foreign, f"{owner}: the plug-in {spec.kind}", around.redactor())
 
 
 def _named(place: tuple[str, str]) -> Any:

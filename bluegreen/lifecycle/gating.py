@@ -8,6 +8,7 @@ of a gate that has not measured anything: see ``hold_back``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from bluegreen.domain.deployment import Deployment, GateRecord, HoldKind, Phase
 from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.spec import Consequence, GateSpec, Undecided
-from bluegreen.errors import HookUnavailableError
+from bluegreen.errors import ConfigurationError, HookUnavailableError
 from bluegreen.hooks.base import Reading, State, Watch
 from bluegreen.lifecycle.gate_facts import gate_facts
 from bluegreen.lifecycle.outcome import Hold, Outcome, Reject, Wait
@@ -99,12 +100,15 @@ def _look(work: Work) -> list[Look]:
     def look(spec: GateSpec) -> None:
         watch = Watch(d.watched_since, comparing, memories.get(spec.name, {}))
         try:
-            looks[spec.name] = Look(spec, gates[spec.name].check(watch))
-        except HookUnavailableError as error:
+            looks[spec.name] = Look(spec, work.world.gate(spec, facts).check(watch))
+        except (HookUnavailableError, ConfigurationError) as error:
+            # One that cannot be built here, where a variable is missing, say, cannot be asked from here.
             looks[spec.name] = Look(spec, None, error.message)
 
     # Built one after the other: alarms that know of each other are asked about with one call.
-    gates = {spec.name: work.world.gate(spec, facts) for spec in d.spec.gates}
+    for spec in d.spec.gates:
+        with suppress(ConfigurationError):
+            work.world.gate(spec, facts)
     work.world.together([partial(look, spec) for spec in d.spec.gates])
     return [looks[spec.name] for spec in d.spec.gates]
 

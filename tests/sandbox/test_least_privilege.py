@@ -21,6 +21,10 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("privilege")]
 ACCOUNT = "123456789012"
 STORE = "dynamodb://bluegreen"
 ROUTES = [{"load_balancer": "prod", "port": 80}, {"load_balancer": "prod", "port": 80, "rule": {"path": "/api/*"}}]
+GATES = [
+    {"alarm": "orders-5xx"},
+    {"compare": {"period": "1s", "delay": "1s"}, "inconclusive": "go_on"},
+]
 Done = subprocess.CompletedProcess[str]
 
 
@@ -55,7 +59,7 @@ class People:
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     team = Team(tmp_path_factory.mktemp("privilege"))
-    team.configure(production=ROUTES, gates=[{"alarm": "orders-5xx"}])
+    team.configure(production=ROUTES, gates=GATES)
     made = team.run("store", "create", "--store", STORE)
     assert made.returncode == 0, made.stderr
     add_rule(team)
@@ -157,7 +161,7 @@ def test_viewer_can_not_deploy_and_is_told_which_permission_it_takes(people: Peo
 
 def test_permission_lost_during_the_shift_holds_names_it_and_goes_on_when_granted(people: People) -> None:
     team = people.team
-    team.configure(production=ROUTES, gates=[{"alarm": "orders-5xx"}], shift={"canary": {"percent": 5, "wait": "4s"}})
+    team.configure(production=ROUTES, gates=GATES, shift={"canary": {"percent": 5, "wait": "4s"}})
     blue, green = live_and_idle(team)
     driver = team.start(
         "deploy", "--image", GREEN, "--force", AWS_ACCESS_KEY_ID="deploy", BLUEGREEN_STORE=STORE

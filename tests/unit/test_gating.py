@@ -12,10 +12,10 @@ import pytest
 from bluegreen.domain.deployment import Deployment, HoldKind, Phase
 from bluegreen.domain.events import Kind
 from bluegreen.domain.service import Control
-from bluegreen.domain.spec import Deadlines, GateSpec, ShiftStep, Undecided
+from bluegreen.domain.spec import Consequence, Deadlines, GateSpec, ShiftStep, Undecided
 from bluegreen.drivers.foreground import deploy, resume
 from bluegreen.drivers.inquiry import control
-from bluegreen.errors import HeldError, HookUnavailableError
+from bluegreen.errors import ConfigurationError, HeldError, HookUnavailableError
 from bluegreen.hooks.base import FACTS, Reading, Watch
 from bluegreen.lifecycle.gate_facts import gate_facts
 from bluegreen.lifecycle.preflight import survey
@@ -204,6 +204,16 @@ def test_a_gate_that_cannot_be_asked_is_no_measurement_either() -> None:
     ended = run(stage)
     assert ended.phase is Phase.ROLLED_BACK
     assert seconds_in(ended, Phase.SHIFT) >= 90
+
+
+def test_a_gate_that_cannot_be_built_where_the_driver_runs_cannot_be_asked_from_there() -> None:
+    stage = staged(GateSpec("errors", "metric"), deadlines=Deadlines(blind=90, on_hold=Consequence.HOLD))
+    missing = ConfigurationError("gate errors: url: the environment has no variable PROMETHEUS")
+    says(stage, "errors", lambda: missing if stage.phase() is Phase.SHIFT else "ok")
+    hold = held(stage).hold
+    assert hold is not None
+    assert hold.kind is HoldKind.UNAVAILABLE
+    assert "the environment has no variable PROMETHEUS" in hold.reason
 
 
 def test_the_first_step_needs_no_more_time_for_gates_that_are_quiet() -> None:

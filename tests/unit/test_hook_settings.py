@@ -194,7 +194,7 @@ def test_plugged_in_hook_is_found_by_its_kind_with_its_settings_expanded() -> No
     assert hook.start(None).detail == "fine"
     spec = GateSpec("g", "calm", {"word": "${WORD}"})
     gate = build_gate(spec, {"WORD": "calm"}, Path(), AlarmBoard(_no_client, FakeClock()))
-    assert gate.check(Watch()).detail == "calm"
+    assert gate.check(Watch()).detail == "[redacted]", "what came from the environment is not told"
 
 
 @pytest.mark.usefixtures("plugins")

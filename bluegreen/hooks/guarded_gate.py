@@ -1,0 +1,64 @@
+"""A plug-in's gate among ours: whatever it raises, and whatever it answers that is no reading, is no measurement."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from bluegreen.errors import BluegreenError, HookUnavailableError
+from bluegreen.hooks.base import Gate, Reading, State, Watch
+from bluegreen.hooks.words import shortened
+from bluegreen.redact import Redactor
+
+LARGEST_MEMORY = 16_384
+"""Bytes of JSON. The record is written whole, and kept small."""
+
+
+class GuardedGate:
+    """``title`` names the plug-in in what it could not do."""
+
+    def __init__(self, inner: Gate, title: str, redactor: Redactor) -> None:
+        self._inner = inner
+        self._title = title
+        self._redactor = redactor
+
+    def check(self, watch: Watch) -> Reading:
+        try:
+            answer: object = self._inner.check(watch)
+        except HookUnavailableError:
+            raise
+        except BluegreenError as error:
+            raise self._broken(error.message) from error
+        except Exception as error:
+            raise self._broken(f"{type(error).__name__}: {error}") from error
+        if not isinstance(answer, Reading):
+            raise self._broken(f"it answered {type(answer).__name__}, which is no reading")
+        if answer.state not in list(State):
+            raise self._broken(f"its state {answer.state!r} is none of {', '.join(State)}")
+        detail = shortened(self._redactor.text(str(answer.detail)))
+        return Reading(answer.state, detail, _numbers(answer.numbers), self._plain(answer.memory), bool(answer.done))
+
+    # Private
+
+    def _plain(self, memory: Mapping[str, object]) -> dict[str, Any]:
+        try:
+            text = json.dumps(dict(memory), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise self._broken(f"its memory is no JSON: {error}") from error
+        if len(text) > LARGEST_MEMORY:
+            raise self._broken(f"its memory is {len(text)} bytes of JSON; {LARGEST_MEMORY} are kept")
+        kept: dict[str, Any] = json.loads(text)
+        return kept
+
+    def _broken(self, what: str) -> HookUnavailableError:
+        return HookUnavailableError(shortened(self._redactor.text(f"{self._title} is broken: {what}")))
+
+
+def _numbers(told: Mapping[str, object]) -> dict[str, float]:
+    return {
+        str(name): float(value)
+        for name, value in dict(told).items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }
