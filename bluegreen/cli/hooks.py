@@ -176,6 +176,7 @@ def _show(app: App, title: str, verdict: Passed | Failed) -> None:
                 "passed": passed,
                 "said": said,
                 "numbers": dict(verdict.numbers),
+                "links": dict(verdict.links),
                 "output": list(verdict.output),
             }
         )
@@ -184,6 +185,8 @@ def _show(app: App, title: str, verdict: Passed | Failed) -> None:
             click.echo(line)
         numbers = ", ".join(f"{name} {value:g}" for name, value in verdict.numbers.items())
         click.echo(f"{'passed' if passed else 'failed'}: {title}: {said}{f' ({numbers})' if numbers else ''}")
+        for name, place in verdict.links.items():
+            click.echo(f"  {name}: {place}")
     if not passed:
         sys.stdout.flush()
         raise RefusedError(f"{title} failed: {said}", hint="a deployment would be rolled back, or not get this far")

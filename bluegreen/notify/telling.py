@@ -184,9 +184,14 @@ class Line:
 
 
 def _said(fact: Fact) -> str:
-    return {Moment.ASKED: "asks a person", Moment.HELD: "is held", Moment.SAFE: "is safe"}.get(
-        fact.moment, fact.moment.value.replace("_", " ")
-    )
+    said = {
+        Moment.ASKED: "asks a person",
+        Moment.HELD: "is held",
+        Moment.ROLLING_BACK: "is rolling back",
+        Moment.SAFE: "is safe",
+        Moment.ROLLED_BACK: "was rolled back",
+    }
+    return said.get(fact.moment, fact.moment.value)
 
 
 def _fact(event: Event, d: Deployment) -> Fact:

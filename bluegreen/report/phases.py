@@ -98,7 +98,7 @@ def shift_plan(steps: Sequence[ShiftStep]) -> str:
 
 def hook_numbers(run: HookRun) -> str:
     """The first few numbers that its words do not tell already, as ``p99 0.21, requests 100``."""
-    told = [f"{name} {value:.6g}" for name, value in run.numbers.items() if name != "seconds"]
+    told = [f"{name} {value:.4g}" for name, value in run.numbers.items() if name != "seconds"]
     return ", ".join([number for number in told if number.split()[-1] not in run.detail][:4])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bluegreen.domain.deployment import Deployment, Phase
+from bluegreen.domain.deployment import Deployment, HookStatus, Phase
 from bluegreen.domain.health import Observation
 from bluegreen.domain.release import ReleaseRequest
 from bluegreen.domain.spec import HookPoint, Spec
@@ -26,7 +26,7 @@ def deploy_summary(d: Deployment, now: float, width: int, seen: Observation = NO
         if (seconds := spent(d, phase, now)) is not None and is_worth_a_line(d, phase, now)
     ]
     total = line(f"  {'total':<9} {duration((d.ended_at or now) - d.started_at):>8}")
-    return [*head, *verdict_lines(d, width), *took, total, *_next(d, width)]
+    return [*head, *verdict_lines(d, width), *took, total, *_dry_runs(d, width), *_next(d, width)]
 
 
 def rollback_summary(d: Deployment, now: float, width: int) -> list[Line]:
@@ -89,6 +89,17 @@ def _about(plan: RollbackPlan) -> str:
     if plan.klass == "flip" and plan.seconds <= 1:
         return "less than a second"
     return f"about {duration(plan.seconds)}, the time its last launch took"
+
+
+def _dry_runs(d: Deployment, width: int) -> list[Line]:
+    """Those that said no: it changed nothing, and somebody wants to know."""
+    lines: list[Line] = []
+    for run in d.hooks:
+        if run.dry_run and run.status in (HookStatus.FAILED, HookStatus.UNAVAILABLE):
+            word = "failed" if run.status is HookStatus.FAILED else "could not be asked"
+            said = f"{run.name} ({run.point}) {word}, which decided nothing: {run.detail}"
+            lines += wrapped(line(Span("  dry run    ", Style.WARN)), said, width)
+    return lines
 
 
 def _headline(d: Deployment, seen: Observation, width: int) -> list[Line]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,76 @@ def test_a_team_s_own_functions_and_a_person_decide_and_a_killed_driver_doubles_
         ("orders.test", "0"),
         ("orders.before_shift", "0"),
     ]
+
+
+def test_hooks_run_together_a_dry_run_decides_nothing_and_others_are_told_through_aws(team: Team) -> None:
+    create(team.sandbox, "gate", 'def handler(event, context):\n    return {"hookStatus": "SUCCEEDED"}\n')
+    states = {"StartAt": "look", "States": {"look": {"Type": "Pass", "Result": {"orders": 7}, "End": True}}}
+    role = "arn:aws:iam::123456789012:role/hooks"
+    machine = team.sandbox.client("stepfunctions").create_state_machine(
+        name="verify", definition=json.dumps(states), roleArn=role
+    )["stateMachineArn"]
+    topic, letters = topic_and_queue(team)
+    (team.root / "test_smoke.py").write_text("def test_it(base_url):\n    assert base_url\n")
+    group = [
+        {"pytest": "test_smoke.py"},
+        {"lambda": "gate"},
+        {"stepfunctions": machine, "timeout": "30s"},
+        {"http": {"path": "/", "json": {"image": "nobody"}}, "dry_run": True, "name": "new"},
+    ]
+    notify = [{"sns": topic, "on": ["started", "succeeded"]}, {"webhook": "http://127.0.0.1:9/nobody", "timeout": "1s"}]
+    team.configure(hooks={"test": [{"http": "/health", "name": "first"}, {"parallel": group}]}, notify=notify)
+    said = team.deploy("registry.example/orders:3.0.0", "--junit", "results.xml")
+    assert "LIVE: " in said
+    assert "new (test) failed, which decided nothing" in " ".join(said.split())
+    assert "warning: notifier webhook was not told that orders succeeded: 127.0.0.1: connection refused" in said
+    runs = {run.name: run for run in hook_runs(team)}
+    assert {name: run.status.value for name, run in runs.items()} == {
+        "first": "passed", "pytest": "passed", "lambda": "passed", "stepfunctions": "passed", "new": "failed",
+    }  # fmt: skip
+    together = [runs[name] for name in ("pytest", "lambda", "stepfunctions")]
+    assert max(run.started_at for run in together) < min(run.ended_at for run in together)
+    assert "states/home" in runs["stepfunctions"].links["execution"]
+    root = Xml.parse(team.root / "results.xml").getroot()
+    assert (root.get("tests"), root.get("failures"), root.get("skipped")) == ("5", "0", "1")
+    assert [json.loads(letter)["moment"] for letter in letters()] == ["started", "succeeded"]
+
+
+def topic_and_queue(team: Team) -> tuple[str, Callable[[], list[str]]]:
+    """A topic, and what has arrived in the queue behind it, oldest first."""
+    sns, sqs = team.sandbox.client("sns"), team.sandbox.client("sqs")
+    topic = sns.create_topic(Name="deployments")["TopicArn"]
+    queue = sqs.create_queue(QueueName="told")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def letters() -> list[str]:
+        found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return sorted(
+            (json.loads(each["Body"])["Message"] for each in found), key=lambda text: str(json.loads(text)["at"])
+        )
+
+    return str(topic), letters
+
+
+def test_a_rollback_is_safe_as_quickly_as_ever_while_whoever_is_told_hangs(team: Team) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody_reads:
+        url = f"http://127.0.0.1:{nobody_reads.getsockname()[1]}/hook"
+        everything = ["started", "held", "rolling_back", "safe", "rolled_back"]
+        team.configure(bake={"time": "5m"}, notify=[{"webhook": url, "on": everything, "timeout": "1m"}])
+        driver = team.start("deploy", "--image", "registry.example/orders:4.0.0")
+        try:
+            team.wait_for_phase("bake")
+            rolled_back = team.run("rollback", "orders")
+        finally:
+            driver.communicate(timeout=60)
+    assert rolled_back.returncode == 0, rolled_back.stderr
+    facts = newest(team).rollback
+    assert facts.safe_at - facts.requested_at < 2.5
+    assert "warning: notifier webhook was not told that orders is rolling back" in rolled_back.stderr
+
+
+def newest(team: Team) -> Any:
+    path = team.environment()["BLUEGREEN_STORE"].removeprefix("sqlite:///")
+    with closing(SqliteStore(Path(path))) as store:
+        return store.history("orders", 1)[0]

@@ -50,10 +50,15 @@ def test_list_shows_hooks_in_the_order_they_run(desk: Desk) -> None:
 
 
 def test_run_tells_the_hook_what_a_deployment_would_and_records_nothing(desk: Desk) -> None:
-    hook = script(desk, Pending("h", 0.1, "1/2 answered"), Passed("200 in 31 ms", ("line",), {"median_ms": 31.0}))
+    done = Passed("200 in 31 ms", ("line",), {"median_ms": 31.0}, {"report": "https://reports/1"})
+    hook = script(desk, Pending("h", 0.1, "1/2 answered"), done)
     result = desk.type("hooks", "run", "smoke", "--point", "test", "-c", str(desk.config))
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == ["line", "passed: smoke (test): 200 in 31 ms (median_ms 31)"]
+    assert result.stdout.splitlines() == [
+        "line",
+        "passed: smoke (test): 200 in 31 ms (median_ms 31)",
+        "  report: https://reports/1",
+    ]
     assert result.stderr.splitlines()[0] == "1/2 answered"
     (call,) = hook.calls
     assert call.base_url == "http://prod.example:8080"

@@ -8,11 +8,12 @@ from typing import cast
 
 import pytest
 
-from bluegreen.domain.deployment import GateRecord, Phase
+from bluegreen.domain.deployment import GateRecord, HookRun, HookStatus, Phase
 from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.health import Observation, SlotHealth
 from bluegreen.domain.release import ReleaseRequest
 from bluegreen.domain.service import Control, ControlRequest
+from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_BLUE, ALL_GREEN, Split
 from bluegreen.drivers.inquiry import Status
 from bluegreen.drivers.rollback import Plan
@@ -119,6 +120,14 @@ def test_success_says_what_is_live_how_long_and_what_comes_next() -> None:
 
 def test_rolled_back_deploy_says_what_is_live_and_why() -> None:
     assert plain_text(summary.deploy_summary(samples.rolled_back(), T0 + 5000, 80)) == ROLLED_BACK
+
+
+def test_a_dry_run_that_failed_is_told_at_the_end_although_it_decided_nothing() -> None:
+    detail = "3 of 9 failed"
+    run = HookRun(HookPoint.TEST, 0, "new", "pytest", HookStatus.FAILED, T0, T0 + 1, detail=detail, dry_run=True)
+    text = plain_text(summary.deploy_summary(replace(samples.succeeded(), hooks=(run,)), T0 + 5000, 100))
+    assert text.startswith("LIVE: ")
+    assert "  dry run    new (test) failed, which decided nothing: 3 of 9 failed" in text
 
 
 def test_unfinished_deploy_is_never_called_live() -> None:

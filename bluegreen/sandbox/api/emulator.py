@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from moto.core.config import default_user_config
 from moto.ecs.models import ecs_backends
 from moto.elb.responses import ELBResponse
 from moto.elbv2.models import elbv2_backends
@@ -22,6 +23,8 @@ def install_backends(region: str) -> None:
     """Put our ECS and ELBv2 where everything in the process looks for them. Once, before they are first used."""
     ecs_backends[ACCOUNT][region] = EcsBackend(region, ACCOUNT)
     elbv2_backends[ACCOUNT][region] = Elbv2Backend(region, ACCOUNT)
+    # Otherwise an execution of a state machine is begun and never ends.
+    default_user_config["stepfunctions"]["execute_state_machine"] = True
 
 
 def create_emulator(scheduler: Scheduler, balancer: Balancer) -> Wsgi:
