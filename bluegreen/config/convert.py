@@ -10,6 +10,7 @@ from bluegreen.config.kinds import TOGETHER, Entries, Kinds, entry_lists, kind_o
 from bluegreen.config.model import Configuration, DeadlinesSection, HookEntry, Route, Rule, TestRoute
 from bluegreen.config.problems import Path, Problem
 from bluegreen.config.source import Node, find
+from bluegreen.config.values import seconds_of
 from bluegreen.domain.spec import (
     AlreadyFiring,
     Consequence,
@@ -25,6 +26,12 @@ from bluegreen.domain.spec import (
     Spec,
     Undecided,
 )
+
+A_PERSON = 86400.0
+"""Seconds that an approval waits for a person where neither its timeout nor its deadline is given."""
+
+_ANSWER_IN_TIME = 60.0
+"""Seconds by which an approval's own deadline, with its consequence, comes before the hook's timeout."""
 
 
 def to_spec(model: Configuration, written: object, kinds: Kinds) -> Spec:
@@ -126,13 +133,21 @@ def _hook(
         name=name,
         kind=kind,
         settings=settings,
-        timeout=entry.timeout,
+        timeout=entry.timeout if "timeout" in entry.model_fields_set else _patience(entry, kind, settings),
         retries=entry.retries,
         backoff=entry.backoff,
         unavailable=Consequence(entry.unavailable),
         group=group,
         dry_run=entry.dry_run,
     )
+
+
+def _patience(entry: HookEntry, kind: str, settings: dict[str, object]) -> float:
+    """How long one attempt may take where nothing is said: a person gets what a held deployment gives."""
+    if kind != "approval":
+        return entry.timeout
+    deadline = seconds_of(str(settings.get("deadline", "")))
+    return deadline + _ANSWER_IN_TIME if deadline else A_PERSON
 
 
 def _together(listed: list[HookEntry], raws: list[Any], group: int) -> Iterator[tuple[HookEntry, Any, int]]:

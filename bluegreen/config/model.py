@@ -195,7 +195,9 @@ class HookEntry(Part):
     name: EntryName | None = Field(
         default=None, description="What it is called in reports. Default: the kind, then kind-2."
     )
-    timeout: PositiveTime = Field(default=300.0, description="The longest one attempt may take.")
+    timeout: PositiveTime = Field(
+        default=300.0, description="The longest one attempt may take; an approval without one waits for a day."
+    )
     retries: Annotated[int, *whole(0, 100)] = Field(default=0, description="How often it is asked again when it fails.")
     backoff: Time = Field(default=2.0, description="The wait before the first retry; it doubles with each.")
     unavailable: Literal["rollback", "hold"] = Field(

@@ -109,3 +109,18 @@ def test_a_notifier_that_makes_no_sense_is_refused_where_it_stands(
     tmp_path: Path, entry: dict[str, object], said: str
 ) -> None:
     assert any(said in found for found in problems(tmp_path, notify=[entry]))
+
+
+@pytest.mark.parametrize(
+    ("entry", "seconds"),
+    [
+        ({"approval": "Notes read?"}, 86400.0),
+        ({"approval": {"message": "Red?", "deadline": "15m"}}, 960.0),
+        ({"approval": {"message": "Red?", "deadline": "15m"}, "timeout": "5m"}, 300.0),
+        ({"http": "/"}, 300.0),
+    ],
+)
+def test_a_person_has_a_day_or_the_deadline_unless_a_timeout_is_given(
+    tmp_path: Path, entry: dict[str, object], seconds: float
+) -> None:
+    assert read(tmp_path, hooks={"test": [entry]}).spec.hooks[0].timeout == seconds
