@@ -21,7 +21,7 @@ def with_hooks(d: Deployment, hooks: Sequence[HookRun], now: float) -> dict[str,
     """The fields that change when the hooks' runs do: the runs, and the clocks that start, stop or go on."""
     changes: dict[str, Any] = {"hooks": tuple(hooks)}
     if waited_for := [run for run in hooks if run.is_open]:
-        changes["waiting"] = Waiting(_what_runs(waited_for))
+        changes["waiting"] = Waiting(_what_runs(d.service, waited_for))
     stands, stood_since = _stands_still(hooks), d.clock_stopped_at
     if stood_since is not None and not stands:
         changes |= {"clock_stopped_at": None, **_later(d, now - stood_since)}
@@ -64,11 +64,12 @@ def _stands_still(hooks: Sequence[HookRun]) -> bool:
     return bool(waited_for) and all(run.asks or run.dry_run for run in waited_for)
 
 
-def _what_runs(runs: Sequence[HookRun]) -> str:
+def _what_runs(service: str, runs: Sequence[HookRun]) -> str:
     """What the record says that the deployment waits for: other processes see no more than that."""
     people = [run.name for run in runs if run.asks]
     others = [run.name for run in runs if not run.asks]
-    parts = [f"{', '.join(people)} {'wait' if len(people) > 1 else 'waits'} for a person"] if people else []
+    wait = f"wait{'s' * (len(people) == 1)} for a person (bluegreen approve {service}, or reject)"
+    parts = [f"{', '.join(people)} {wait}"] if people else []
     parts += [f"hook{'s' * (len(others) > 1)} {', '.join(others)}"] if others else []
     return "; ".join(parts)
 

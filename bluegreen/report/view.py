@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bluegreen.domain.deployment import Deployment, HoldKind, Phase
+from bluegreen.domain.deployment import Deployment, HoldKind, HookStatus, Phase
 from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.health import Observation
 from bluegreen.domain.spec import Consequence
@@ -128,7 +128,9 @@ def commands(d: Deployment) -> list[tuple[str, str]]:
     if d.hold and d.hold.way_out:
         return [back]
     onward = "resume" if d.hold or d.paused else "pause"
-    return [back, (onward, f"bluegreen {onward} {service}")]
+    asked = any(run.asks and run.status is HookStatus.RUNNING for run in d.hooks)
+    answers = [("yes", f"bluegreen approve {service}"), ("no", f"bluegreen reject {service}")] if asked else []
+    return [*answers, back, (onward, f"bluegreen {onward} {service}")]
 
 
 # Private

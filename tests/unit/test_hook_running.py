@@ -389,3 +389,20 @@ def test_a_person_rolls_back_while_hooks_run_and_all_of_them_are_cancelled() -> 
     assert ended.phase is Phase.ROLLED_BACK
     assert all(found.status is HookStatus.CANCELLED for found in ended.hooks)
     assert sum(len(each.cancelled) for each in hooks) >= 1
+
+
+def test_the_record_says_what_runs_and_how_to_answer_for_those_who_look_from_elsewhere() -> None:
+    stage, log = staged(hook("person", group=1), hook("smoke", group=1))
+    busy(stage, log, "person", 30, asks=True)
+    busy(stage, log, "smoke", 10)
+    seen: list[str] = []
+
+    def look(when: str, name: str) -> None:
+        waiting = stage.latest().waiting if stage.phase() is Phase.TEST else None
+        if waiting and waiting.reason not in seen:
+            seen.append(waiting.reason)
+
+    stage.on_call = look
+    run(stage)
+    asks = "person waits for a person (bluegreen approve orders, or reject)"
+    assert {asks, f"{asks}; hook smoke"} <= set(seen)

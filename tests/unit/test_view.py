@@ -177,6 +177,27 @@ def test_failed_and_unavailable_hooks_show_their_reason() -> None:
     assert "✘ after_step 2 chat  1.0s  could not be asked: no answer" in text
 
 
+def test_numbers_links_and_dry_runs_of_hooks_are_shown() -> None:
+    run = HookRun(HookPoint.TEST, 0, "load", "load", HookStatus.FAILED, T0, T0 + 3, detail="p99 is 1.9 s", dry_run=True)
+    run = replace(run, numbers={"p99_ms": 1900.4, "seconds": 3.0}, links={"report": "https://reports/7"})
+    lines = drawn(replace(samples.canary(), hooks=(run,)), samples.seen(), T0 + 100)
+    at = lines.index("      ✘ test load (dry run: decides nothing)  3.0s  p99 is 1.9 s (p99_ms 1900)")
+    assert lines[at + 1] == "        report: https://reports/7"
+
+
+def test_a_hook_that_was_cancelled_is_no_failed_one() -> None:
+    run = HookRun(HookPoint.TEST, 0, "slow", "http", HookStatus.CANCELLED, T0, T0 + 3, detail="cancelled: bad decided")
+    text = "\n".join(drawn(replace(samples.canary(), hooks=(run,)), samples.seen(), T0 + 100))
+    assert "· test slow  3.0s  cancelled: bad decided" in text
+
+
+def test_a_question_to_a_person_comes_with_the_two_answers() -> None:
+    run = HookRun(HookPoint.BEFORE_SHIFT, 0, "notes", "approval", HookStatus.RUNNING, T0 + 90, asks=True)
+    lines = drawn(replace(samples.canary(), hooks=(run,)), samples.seen(), T0 + 100)
+    assert "  yes        bluegreen approve orders" in lines
+    assert "  no         bluegreen reject orders" in lines
+
+
 def test_pause_is_called_a_pause_and_names_resume() -> None:
     hold = Hold(HoldKind.PAUSE, "paused", T0 + 90, "bluegreen resume orders, or bluegreen rollback orders")
     lines = drawn(replace(samples.canary(), paused=True, hold=hold, waiting=None), samples.seen(), T0 + 100)
