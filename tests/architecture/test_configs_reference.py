@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "COMMIT": "c0ffee",
     "DATABASE_URL": "x",
     "TEST_TOKEN": "x",
+    "CHAT_URL": "https://chat.example/hook",
 }
 ALTERNATIVE = re.compile(r"^\s*#or (.*)$")
 DEFAULT = re.compile(r"# .*?\bdefault (\S+?)(?=[:;,]| :|$)")
