@@ -33,6 +33,7 @@ RESUMES = 3
 IN_A_ROUND = 20
 """Points for each run of the load generator: what it saw is known when it ends."""
 
+WITHOUT_RECORD = "without the record"
 DENIED = "User: arn:aws:iam::123456789012:user/ci is not authorized to perform this action"
 BAKES_LONG: dict[str, Any] = {**QUICK, "bake": {"time": "10m"}}
 
@@ -125,7 +126,7 @@ class Day:
         failed = f"{self.failures} of {self.requests} requests failed"
         note = f"{failed}; the command ended: {ends}"
         row = Row(kind.name + suffix, len(tries), min(len(tries), len(self.losses)), took, note, tuple(self.losses))
-        self.budget.tell(f"{row.what}: {row.tried} points, {row.lost} lost, {note}")
+        self.budget.tell("; ".join([f"{row.what}: {row.tried} points, {row.lost} lost", note, *self.losses]))
         return row
 
     @contextmanager
@@ -148,16 +149,18 @@ class Day:
         if kind.kills:
             self._kill_once_it_waits(process)
         try:
-            _, err = process.communicate(timeout=LONGEST)
+            out, err = process.communicate(timeout=LONGEST)
         except subprocess.TimeoutExpired:
             process.kill()
-            err = process.communicate()[1]
+            out, err = process.communicate()
             self.losses.append(f"{where}: it had not ended after {LONGEST:g} s: {err[-300:]}")
         self.team.sandbox.ask("DELETE", "faults")
         self.exits[_named(process.returncode)] += 1
         if "Traceback" in err or "internal error" in err or _says_nothing(process.returncode, err):
             self.losses.append(f"{where}: exit {process.returncode}: {err[-600:]}")
-        lost = self._converge(point.command, process.returncode)
+        bare = WITHOUT_RECORD in out
+        lost = self._is_not_blue() if bare else self._contradicts(point.command, process.returncode)
+        lost = self._converge(point.command) or lost
         if lost:
             self.losses.append(f"{where}: {lost}")
 
@@ -170,7 +173,22 @@ class Day:
             self.budget.clock.sleep(0.01)
         process.kill()
 
-    def _converge(self, command: str, code: int) -> str | None:
+    def _is_not_blue(self) -> str | None:
+        """Without the store a rollback puts blue back and no more; the record is closed by the next one."""
+        d = last(self.team)
+        assert d is not None
+        live = self.team.weights()
+        return None if live == {d.blue.name: 100} else f"it said that blue is back, and the weights are {live}"
+
+    def _contradicts(self, command: str, code: int) -> str | None:
+        """Its exit code and the record say the same."""
+        d = last(self.team)
+        if d is None or code not in (0, 3):
+            return None
+        wanted = Phase.SUCCEEDED if command == "deploy" and code == 0 else Phase.ROLLED_BACK
+        return None if d.phase is wanted else f"exit {code}, but the record says {d.phase.value}"
+
+    def _converge(self, command: str) -> str | None:
         said = last(self.team)
         for _ in range(RESUMES):
             if state(self.team).active is None:
@@ -178,10 +196,6 @@ class Day:
             again = "rollback" if command == "rollback" and _turned_away(said) else "resume"
             self.team.run(again, *(["--wait"] if again == "rollback" else []), seconds=LONGEST)
         d = last(self.team)
-        if d is not None and code in (0, 3) and said is not None:
-            wanted = Phase.SUCCEEDED if command == "deploy" and code == 0 else Phase.ROLLED_BACK
-            if said.phase is not wanted:
-                return f"exit {code}, but the record says {said.phase.value}"
         if command == "rollback" and d is not None and d.phase is not Phase.ROLLED_BACK:
             return f"it was to be rolled back, and ended {d.phase.value}"
         return what_is_wrong(self.team, self.budget)
