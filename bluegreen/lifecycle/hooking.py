@@ -1,6 +1,6 @@
 """Running the hooks of a point, in their order, neighbours of one group at the same time.
 
-Nothing here waits: a tick starts what may start and polls what runs. A result is stored once, so that no driver runs a
+Nothing here waits: a tick starts one hook and polls what runs. A result is stored once, so that no driver runs a
 finished hook again; one that ran when its driver died is found again by its handle, or started again and told.
 """
 
@@ -11,12 +11,13 @@ from dataclasses import replace
 from itertools import groupby
 
 from bluegreen.domain.deployment import Deployment, HoldKind, HookRun, HookStatus
-from bluegreen.domain.events import Event, Kind
+from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import Consequence, HookPoint, HookSpec
-from bluegreen.errors import ConfigurationError, HookLostError, HookUnavailableError
-from bluegreen.hooks.base import Failed, Hook, Passed, Pending, Verdict
+from bluegreen.errors import HookLostError, HookUnavailableError
+from bluegreen.hooks.base import Failed, Passed, Pending, Verdict
 from bluegreen.lifecycle.hook_facts import call_of
-from bluegreen.lifecycle.hook_time import DECIDES_NOTHING, point_deadline, with_hooks
+from bluegreen.lifecycle.hook_runs import cancel, cancel_all, find_run, hook_of, store, title
+from bluegreen.lifecycle.hook_time import DECIDES_NOTHING, point_deadline
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Reject, Wait
 from bluegreen.lifecycle.work import Work
 
@@ -43,7 +44,7 @@ def run_hooks(work: Work, point: HookPoint, step: int = 0) -> Outcome:
 def cancel_running(work: Work) -> None:
     """Stop what still runs when the deployment turns back: nothing of it may outlive the phase."""
     running = [run for run in work.deployment.hooks if run.is_open and run.point is not HookPoint.ON_ROLLBACK]
-    _cancel_all(work, running, "cancelled: the deployment turned back")
+    cancel_all(work, running, "cancelled: the deployment turned back")
 
 
 # Private
@@ -57,19 +58,37 @@ def _groups(d: Deployment, point: HookPoint) -> Iterable[list[HookSpec]]:
 
 
 def _advance_all(work: Work, together: Sequence[HookSpec], step: int) -> Outcome:
-    """The first no cancels the others. One that could not be asked holds only when no other one runs any more."""
+    """The first no cancels the others. One that could not be asked holds only when no other one runs any more.
+
+    One is started in a tick, and the next at once in the next: a tick stays short, for the lease is renewed by it.
+    """
     outcomes: list[Outcome] = []
+    started = False
     for spec in together:
+        starts = _starts(work, spec, step)
+        if starts and started:
+            outcomes.append(Wait(f"hook {spec.name} starts", 0.0))
+            continue
+        started = started or starts
         outcome = _advance(work, spec, step)
         if isinstance(outcome, Reject) and spec.point not in DECIDES_NOTHING:
-            others = [run for each in together if (run := _find(work.deployment, each, step)) and run.is_open]
-            _cancel_all(work, others, f"cancelled: {spec.name} decided")
+            others = [run for each in together if (run := find_run(work.deployment, each, step)) and run.is_open]
+            cancel_all(work, others, f"cancelled: {spec.name} decided")
             return outcome
         outcomes.append(outcome)
     waits = [outcome for outcome in outcomes if isinstance(outcome, Wait)]
     if waits:
         return _joined(waits)
     return next((outcome for outcome in outcomes if not isinstance(outcome, Done)), Done())
+
+
+def _starts(work: Work, spec: HookSpec, step: int) -> bool:
+    run = find_run(work.deployment, spec, step)
+    if run is None:
+        return True
+    if run.status is HookStatus.RUNNING:
+        return run.handle is None
+    return run.retry_at is not None and run.retry_at <= work.now()
 
 
 def _joined(waits: list[Wait]) -> Wait:
@@ -86,7 +105,7 @@ def _within_time(work: Work, point: HookPoint, step: int, wait: Wait) -> Outcome
         return replace(wait, seconds=min(wait.seconds, until - work.now()))
     allowed = f"{d.spec.hook_timeouts.get(point, 0.0):g} s"
     running = [run for run in d.hooks if run.is_open and (run.point, run.step) == (point, step)]
-    _cancel_all(work, running, f"cancelled: the hooks of {point} had {allowed}")
+    cancel_all(work, running, f"cancelled: the hooks of {point} had {allowed}")
     reason = f"the hooks of {point} did not end within {allowed}: {wait.reason}"
     if d.spec.on_hook_timeout is Consequence.ROLL_BACK:
         return Reject(reason)
@@ -94,12 +113,8 @@ def _within_time(work: Work, point: HookPoint, step: int, wait: Wait) -> Outcome
     return Hold(HoldKind.DEADLINE, reason, way_out)
 
 
-def _find(d: Deployment, spec: HookSpec, step: int) -> HookRun | None:
-    return next((run for run in d.hooks if _key(run) == (spec.point, step, spec.name)), None)
-
-
 def _advance(work: Work, spec: HookSpec, step: int) -> Outcome:
-    run = _find(work.deployment, spec, step)
+    run = find_run(work.deployment, spec, step)
     if run is None:
         return _start(work, spec, _new(work, spec, step, attempts=1))
     if run.status is HookStatus.PASSED:
@@ -129,9 +144,9 @@ def _new(work: Work, spec: HookSpec, step: int, attempts: int, forgiven: int = 0
 
 def _start(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
     again = f" (attempt {run.attempts})" if run.attempts > 1 else ""
-    _store(work, run, Kind.HOOK_STARTED, f"{_title(spec)} started{again}")
+    store(work, run, Kind.HOOK_STARTED, f"{title(spec)} started{again}")
     try:
-        verdict = _hook(work, spec).start(call_of(work.deployment, spec, run.step, run.attempts))
+        verdict = hook_of(work, spec).start(call_of(work.deployment, spec, run.step, run.attempts))
     except HookUnavailableError as error:
         return _unavailable(work, spec, run, error)
     return _settle(work, spec, run, verdict)
@@ -141,13 +156,13 @@ def _poll(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
     if run.handle is None:
         return _interrupted(work, spec, run)
     try:
-        verdict = _hook(work, spec).poll(run.handle)
+        verdict = hook_of(work, spec).poll(run.handle)
     except HookLostError:
         return _interrupted(work, spec, run)
     except HookUnavailableError as error:
         return _unavailable(work, spec, run, error)
     if isinstance(verdict, Pending) and work.now() - run.started_at > spec.timeout:
-        _cancel(work, run)
+        cancel(work, run)
         verdict = _timed_out(work, spec, run.handle)
     return _settle(work, spec, run, verdict)
 
@@ -156,7 +171,7 @@ def _timed_out(work: Work, spec: HookSpec, handle: str) -> Failed:
     """A cancelled hook may still say what it did last."""
     reason = f"no answer within {spec.timeout:g} s"
     try:
-        last = _hook(work, spec).poll(handle)
+        last = hook_of(work, spec).poll(handle)
     except HookUnavailableError:
         return Failed(reason)
     return Failed(reason, last.output, links=last.links) if isinstance(last, Failed) else Failed(reason)
@@ -180,7 +195,7 @@ def _settle(work: Work, spec: HookSpec, run: HookRun, verdict: Verdict) -> Outco
         case Passed(detail=detail, output=output, numbers=numbers, links=links):
             run = replace(run, output=output, numbers=dict(numbers), links={**run.links, **links}, handle=None)
             ended = replace(run, status=HookStatus.PASSED, ended_at=work.now(), detail=detail)
-            _store(work, ended, Kind.HOOK_ENDED, f"{_title(spec)} passed: {detail}".rstrip(": "))
+            store(work, ended, Kind.HOOK_ENDED, f"{title(spec)} passed: {detail}".rstrip(": "))
             return Done()
         case Failed(reason=reason, output=output, numbers=numbers, links=links):
             known = {**run.links, **links}
@@ -193,13 +208,13 @@ def _note_pending(work: Work, spec: HookSpec, run: HookRun, verdict: Pending) ->
     if noted == run:
         return
     asked = verdict.asks and not run.asks
-    _store(work, noted, Kind.ASKED if asked else None, f"{_title(spec)} {verdict.progress}")
+    store(work, noted, Kind.ASKED if asked else None, f"{title(spec)} {verdict.progress}")
 
 
 def _failed(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
     left = run.attempts - run.forgiven <= spec.retries
     ended = _ended(work, spec, run, HookStatus.FAILED, left)
-    _store(work, ended, Kind.HOOK_ENDED, f"{_title(spec)} failed: {run.detail}")
+    store(work, ended, Kind.HOOK_ENDED, f"{title(spec)} failed: {run.detail}")
     if ended.retry_at is not None:
         return Wait(f"hook {spec.name} is tried again", ended.retry_at - work.now(), ended.retry_at)
     return _verdict_for_good(work, spec, ended)
@@ -208,7 +223,7 @@ def _failed(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
 def _unavailable(work: Work, spec: HookSpec, run: HookRun, error: HookUnavailableError) -> Outcome:
     left = run.attempts - run.forgiven <= UNAVAILABLE_RETRIES
     ended = _ended(work, spec, replace(run, detail=error.message), HookStatus.UNAVAILABLE, left)
-    _store(work, ended, Kind.HOOK_ENDED, f"{_title(spec)} could not be asked: {error.message}")
+    store(work, ended, Kind.HOOK_ENDED, f"{title(spec)} could not be asked: {error.message}")
     if ended.retry_at is not None:
         return Wait(f"hook {spec.name} is asked again", ended.retry_at - work.now(), ended.retry_at)
     return _verdict_for_good(work, spec, ended)
@@ -227,67 +242,8 @@ def _verdict_for_good(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
         service = work.deployment.service
         return Hold(
             HoldKind.UNAVAILABLE,
-            f"{_title(spec)} could not be asked {run.attempts - run.forgiven} times: {run.detail}",
+            f"{title(spec)} could not be asked {run.attempts - run.forgiven} times: {run.detail}",
             f"mend it, then bluegreen resume {service}; or bluegreen rollback {service}",
         )
     word = {HookStatus.UNAVAILABLE: "could not be asked: ", HookStatus.CANCELLED: "was "}.get(run.status, "failed: ")
-    return Reject(f"{_title(spec)} {word}{run.detail}")
-
-
-def _hook(work: Work, spec: HookSpec) -> Hook:
-    """What this machine cannot build (a variable is not set, a plug-in is missing) can not be asked from here."""
-    try:
-        return work.world.hook(spec)
-    except ConfigurationError as error:
-        raise HookUnavailableError(error.message, hint=error.hint) from error
-
-
-def _title(spec: HookSpec) -> str:
-    return f"hook {spec.name} ({spec.point}{', dry run' if spec.dry_run else ''})"
-
-
-def _cancel_all(work: Work, runs: Sequence[HookRun], why: str) -> None:
-    """Their results are stored at once, so that nobody starts one of them again."""
-    if not runs:
-        return
-    for run in runs:
-        _cancel(work, run)
-    now = work.now()
-    ended = {_key(run): _cancelled(run, why, now) for run in runs}
-    events = [work.event(Kind.HOOK_ENDED, f"hook {r.name} ({r.point}) was {why}", **_data(r)) for r in ended.values()]
-    hooks = [ended.get(_key(run), run) for run in work.deployment.hooks]
-    work.record(*events, **with_hooks(work.deployment, hooks, now))
-
-
-def _cancelled(run: HookRun, why: str, now: float) -> HookRun:
-    detail = f"{why}; before: {run.detail}" if run.detail else why
-    return replace(run, status=HookStatus.CANCELLED, detail=detail, ended_at=now, handle=None, retry_at=None)
-
-
-def _cancel(work: Work, run: HookRun) -> None:
-    spec = next((s for s in work.deployment.spec.hooks if (s.point, s.name) == (run.point, run.name)), None)
-    if spec is None or run.handle is None:
-        return
-    try:
-        _hook(work, spec).cancel(run.handle)
-    except HookUnavailableError as error:
-        work.publish(work.event(Kind.WARNING, f"hook {run.name} could not be cancelled: {error.message}"))
-
-
-def _store(work: Work, run: HookRun, kind: Kind | None, message: str) -> None:
-    known = work.deployment.hooks
-    places = [index for index, each in enumerate(known) if _key(each) == _key(run)]
-    at = places[0] if places else len(known)
-    hooks = (*known[:at], run, *known[at + 1 :])
-    events: tuple[Event, ...] = (work.event(kind, message, **_data(run)),) if kind else ()
-    work.record(*events, **with_hooks(work.deployment, hooks, work.now()))
-
-
-def _key(run: HookRun) -> tuple[HookPoint, int, str]:
-    return run.point, run.step, run.name
-
-
-def _data(run: HookRun) -> dict[str, object]:
-    data: dict[str, object] = {"hook": run.name, "point": run.point.value, "status": run.status.value}
-    data |= {"detail": run.detail, "numbers": dict(run.numbers), "links": dict(run.links)}
-    return data | ({"dry_run": True} if run.dry_run else {})
+    return Reject(f"{title(spec)} {word}{run.detail}")

@@ -139,13 +139,14 @@ def _ended(d: Deployment, phase: Phase) -> bool:
 
 
 def _describe_test(d: Deployment) -> str:
-    wanted = [hook for hook in d.spec.hooks if hook.point is HookPoint.TEST]
+    wanted = [hook for hook in d.spec.hooks if hook.point is HookPoint.TEST and not hook.dry_run]
     if not wanted:
         return "no test is configured"
     through = "" if d.test_route is None else f" through {d.test_route.name}"
     if not any(span.phase is Phase.TEST for span in d.spans):
         return f"{len(wanted)} test{'s' if len(wanted) > 1 else ''}{through}"
-    passed = sum(run.status is HookStatus.PASSED for run in d.hooks if run.point is HookPoint.TEST)
+    runs = [run for run in d.hooks if run.point is HookPoint.TEST and not run.dry_run]
+    passed = sum(run.status is HookStatus.PASSED for run in runs)
     return f"{passed} of {len(wanted)} tests passed{through}"
 
 

@@ -406,3 +406,19 @@ def test_the_record_says_what_runs_and_how_to_answer_for_those_who_look_from_els
     run(stage)
     asks = "person waits for a person (bluegreen approve orders, or reject)"
     assert {asks, f"{asks}; hook smoke"} <= set(seen)
+
+
+def test_no_tick_starts_two_hooks_so_that_the_lease_is_renewed_between_slow_starts() -> None:
+    stage, log = staged(*(hook(name, group=1) for name in "abc"))
+    renewed: list[int] = []
+
+    class Slow(Busy):
+        def start(self, call: HookCall) -> Verdict:
+            renewed.append(stage.calls.count("store.renew"))
+            self.stage.clock.sleep(20.0)  # throttled: a lease lasts for half a minute
+            return super().start(call)
+
+    for name in "abc":
+        stage.hooks[name] = Slow(stage, name, 5, log)  # type: ignore[assignment]
+    assert run(stage).phase is Phase.SUCCEEDED
+    assert len(set(renewed)) == 3
