@@ -52,17 +52,18 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
         team.close()
 
 
-def configure(team: Team, **until_verdict: str) -> None:
+def configure(team: Team, at_most: str, *alarms: str) -> None:
+    """``alarms`` are gates too: what fires first turns the release back."""
     team.configure(
-        shift={"until_verdict": {"percent": 5, "at_least": "2s", **until_verdict}},
-        gates=[VERSUS, {"alarm": ERRORS, "name": "errors"}, {"alarm": LATENCY, "name": "p99"}],
+        shift={"until_verdict": {"percent": 5, "at_least": "2s", "at_most": at_most}},
+        gates=[VERSUS, *({"alarm": name} for name in alarms)],
         gate_interval="1s",
         bake={"time": "1s"},
     )
 
 
 def test_a_canary_without_traffic_holds_for_a_person(team: Team, record_property: Record) -> None:
-    configure(team, at_most="5s")
+    configure(team, "5s")
     done = team.run("deploy", "--task-definition", definition(team, GREEN, AS_BLUE))
     assert done.returncode == 4, done.stdout + done.stderr
     hold = latest(team).hold
@@ -86,7 +87,7 @@ def test_a_canary_without_traffic_holds_for_a_person(team: Team, record_property
 def test_a_worse_release_is_turned_back_by_the_verdict_before_the_alarm_would_have(
     team: Team, fault: dict[str, str], said: str, alarm: str, record_property: Record
 ) -> None:
-    configure(team, at_most="90s")
+    configure(team, "90s", alarm)
     with team.users(USERS):
         done = team.run("deploy", "--task-definition", definition(team, GREEN, fault), "--force")
         seen = _state(team, alarm)
@@ -110,7 +111,7 @@ def test_a_worse_release_is_turned_back_by_the_verdict_before_the_alarm_would_ha
 
 
 def test_a_release_that_is_only_as_bad_as_blue_is_promoted(team: Team, record_property: Record) -> None:
-    configure(team, at_most="90s")
+    configure(team, "90s")
     with team.users(USERS) as seen:
         done = team.run("deploy", "--task-definition", definition(team, GREEN, AS_BLUE), "--force")
     assert done.returncode == 0, done.stdout + done.stderr
