@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,11 +18,14 @@ from bluegreen.cli.terminal import show, show_json, width
 from bluegreen.domain.deployment import Deployment, Phase
 from bluegreen.errors import BluegreenError, DetachedError, HeldError, RolledBackError
 from bluegreen.notify.base import Reporter
-from bluegreen.notify.telling import Build, Telling
+from bluegreen.notify.lazily import ToldLazily
 from bluegreen.report.data import summary_data
 from bluegreen.report.places import live_traffic
 from bluegreen.report.summary import deploy_summary
 from bluegreen.report.text import Line
+
+if TYPE_CHECKING:
+    from bluegreen.notify.telling import Build
 
 Act = Callable[[Reporter], Deployment]
 Summary = Callable[[Deployment, float, int], list[Line]]
@@ -56,12 +60,12 @@ def drive(
     ``notifier`` builds those who are told of it, as the deployment's record names them.
     """
     progress = choose(app, live=live)
-    telling = Telling(progress, notifier, app.clock) if notifier else None
+    told = ToldLazily(progress, notifier, app.clock) if notifier else None
     error: BluegreenError | None = None
     deployment: Deployment | None = None
     try:
         with _stopping_detaches(), progress:
-            deployment = act(telling or progress)
+            deployment = act(told or progress)
     except BluegreenError as raised:
         error = _with_traffic(raised, progress)
         deployment = progress.deployment
@@ -69,9 +73,9 @@ def drive(
         conclude(deployment or progress.deployment, error)
     error = error or (verdict(deployment) if deployment else None)
     quietly(lambda: _sum_up(app, deployment, error, summary))
-    if telling is not None:
+    if told is not None:
         with suppress(KeyboardInterrupt):
-            _say_who_was_not_told(telling.close(deployment or progress.deployment))
+            _say_who_was_not_told(told.close(deployment or progress.deployment))
     if error is not None:
         raise error
 

@@ -19,13 +19,8 @@ from bluegreen.domain.deployment import Deployment
 from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.health import Observation
 from bluegreen.domain.spec import Moment, NotifySpec
-from bluegreen.notify.base import Fact, Notifier, Reporter
-
-HOLD_BACK = 5.0
-"""Seconds for which facts wait at most for a rollback to be SAFE."""
-
-FAREWELL = 5.0
-"""Seconds for which the end of a command waits at most for facts that are still on their way."""
+from bluegreen.notify.base import Fact, Notifier
+from bluegreen.notify.lazily import FAREWELL, HOLD_BACK
 
 ATTEMPTS = 3
 PAUSE = 1.0
@@ -50,10 +45,9 @@ _log = logging.getLogger("bluegreen.notify")
 
 
 class Telling:
-    """A Reporter around another one. Whom to tell is in the deployment's record, so it waits for the first tick."""
+    """A Reporter. Whom to tell is in the deployment's record, so it waits for the first tick."""
 
-    def __init__(self, inner: Reporter, build: Build, clock: Clock) -> None:
-        self._inner = inner
+    def __init__(self, build: Build, clock: Clock) -> None:
         self._build = build
         self._clock = clock
         self._deployment: Deployment | None = None
@@ -62,7 +56,6 @@ class Telling:
         self._lines: dict[str, Line] = {}
 
     def event(self, event: Event) -> None:
-        self._inner.event(event)
         if event.kind is Kind.ROLLBACK:
             self._hurry_since = self._clock.monotonic()
         elif event.kind in _NO_HURRY:
@@ -72,7 +65,6 @@ class Telling:
         self._pass_on()
 
     def observed(self, deployment: Deployment, observation: Observation) -> None:
-        self._inner.observed(deployment, observation)
         self._deployment = deployment
         self._pass_on()
 

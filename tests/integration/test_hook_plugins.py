@@ -151,7 +151,7 @@ from bluegreen.clock import SystemClock
 from bluegreen.domain.spec import Moment, NotifySpec
 from bluegreen.hooks.running import Links
 from bluegreen.notify.registry import build_notifier
-from bluegreen.notify.telling import Telling
+from bluegreen.notify.lazily import ToldLazily
 from bluegreen.drivers.foreground import deploy
 from tests.stage import NEW, SPEC, Stage
 from dataclasses import replace
@@ -161,7 +161,7 @@ notify = tuple(
     for kind in ("broken", "logbook")
 )
 stage = Stage(replace(SPEC, notify=notify))
-telling = Telling(stage.recorder, lambda spec: build_notifier(spec, {}, folder, SystemClock(), Links()), SystemClock())
+telling = ToldLazily(stage.recorder, lambda s: build_notifier(s, {}, folder, SystemClock(), Links()), SystemClock())
 ended = deploy(stage.session(), stage.spec, NEW, telling)
 print(json.dumps([ended.phase.value, *telling.close(ended)]))
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,7 +21,8 @@ from bluegreen.drivers.rollback import rollback
 from bluegreen.errors import HeldError, HookUnavailableError, PreemptedError
 from bluegreen.hooks.base import Failed, Passed, Pending
 from bluegreen.notify.base import Fact, Notifier
-from bluegreen.notify.telling import ATTEMPTS, HOLD_BACK, LONGEST_QUEUE, Line, Telling
+from bluegreen.notify.lazily import HOLD_BACK, ToldLazily
+from bluegreen.notify.telling import ATTEMPTS, LONGEST_QUEUE, Line
 from tests.stage import NEW, SPEC, Recorder, ScriptedHook, Stage
 
 ALL = tuple(Moment)
@@ -56,10 +59,10 @@ class World:
         self.built.append((spec.name, facts.safe_at if facts else None))
         return self.listeners[spec.name]
 
-    def telling(self) -> Telling:
-        return Telling(self.stage.recorder, self.build, self.stage.clock)
+    def telling(self) -> ToldLazily:
+        return ToldLazily(self.stage.recorder, self.build, self.stage.clock)
 
-    def deploy(self, telling: Telling) -> Deployment:
+    def deploy(self, telling: ToldLazily) -> Deployment:
         return deploy(self.stage.session(), self.stage.spec, NEW, telling)
 
 
@@ -230,7 +233,7 @@ def test_a_driver_that_was_pre_empted_leaves_the_telling_to_the_other_one() -> N
     def call(when: str, name: str) -> None:
         if when == "before" and name == "store.service" and at.stage.phase() is Phase.BAKE:
             at.stage.on_call = lambda when, name: None
-            telling = Telling(Recorder(), lambda spec: other, at.stage.clock)
+            telling = ToldLazily(Recorder(), lambda spec: other, at.stage.clock)
             telling.close(rollback(at.stage.session("rollback", host="phone"), "orders", telling))
 
     at.stage.on_call = call
@@ -269,10 +272,22 @@ def test_facts_that_nobody_takes_do_not_pile_up_without_end(release: threading.E
 def test_a_deployment_that_tells_nobody_starts_no_thread() -> None:
     stage = Stage()
     before = threading.active_count()
-    telling = Telling(stage.recorder, _never, stage.clock)
+    telling = ToldLazily(stage.recorder, _never, stage.clock)
     telling.close(deploy(stage.session(), stage.spec, NEW, telling))
     assert threading.active_count() == before
 
 
 def _never(spec: NotifySpec) -> Any:
     raise AssertionError("nobody is to be told")
+
+
+def test_what_tells_is_imported_only_where_somebody_is_told() -> None:
+    """In a process of its own: this one has imported it."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, bluegreen.cli.rollback, bluegreen.cli.driving; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "bluegreen.notify.lazily" in done.stdout.split()
+    assert not {"bluegreen.notify.telling", "bluegreen.notify.registry"} & set(done.stdout.split())
