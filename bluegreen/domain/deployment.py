@@ -144,7 +144,7 @@ class GateRecord:
 
     ``measured_at``: when it was first ok or firing since the shift's first write, or since the bake began.
     ``accepted``: a person saw that it could not tell and let the deployment go on; it counts again once it is ok.
-    ``memory`` is the gate's own.
+    ``memory`` is the gate's own. ``due``: it is not to be measured before.
     """
 
     name: str
@@ -154,6 +154,7 @@ class GateRecord:
     accepted: bool = False
     numbers: dict[str, float] = field(default_factory=dict)
     memory: dict[str, object] = field(default_factory=dict)
+    due: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,7 @@ class Deployment:
     secrets: it is registered before the record begins, and ``release`` names the revision.
     ``ignored_gates`` fired before anything was changed and count again once they were quiet.
     ``blind_gates`` pairs a gate with since when it cannot be read. ``gates``: what is kept of those that can.
-    ``watched_since``: when green got its first share of traffic, then when the bake began.
+    ``watched_since``: when green got its first share of traffic, then when the bake began; ``traffic_since`` stays.
     ``driver`` is the token of the last driver that took it up and knew what the one before had left behind.
     ``late_until`` is when, on AWS's clocks, the last write is dead of a driver that vanished or got no answer.
     ``clock_stopped_at``: since when no deadline counts, for only a person or a dry run is waited for.
@@ -264,6 +265,7 @@ class Deployment:
     blind_gates: tuple[tuple[str, float], ...] = ()
     gates: tuple[GateRecord, ...] = ()
     watched_since: float | None = None
+    traffic_since: float | None = None
     paused: bool = False
     promoted: bool = False
     force: bool = False

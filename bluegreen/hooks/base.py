@@ -96,13 +96,15 @@ class Watch:
     """What a gate is told when it is looked at.
 
     ``since``: when, in epoch seconds, the shift or the bake began to be watched, None before green has any traffic; a
-    series begins anew with it. ``comparing``: both sides have traffic now. ``memory``: what the gate's last reading
-    asked to be kept, also by a driver that died since; empty where there was none.
+    series begins anew with it. ``first``: when green got its first traffic. ``comparing``: both sides have traffic now.
+    ``memory``: what the gate's last reading asked to be kept, also by a driver that died since; empty where there was
+    none.
     """
 
     since: float | None = None
     comparing: bool = False
     memory: Mapping[str, object] = field(default_factory=dict)
+    first: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ class Reading:
     """``state`` is one of State. ``detail`` is one line with the numbers, ``numbers`` are the same for a machine.
 
     ``memory`` is kept in the deployment's record: plain JSON values, small, and the same as long as nothing changed.
-    ``done``: it has nothing more to tell, so nothing waits for it.
+    ``done``: it has nothing more to tell, so nothing waits for it. ``due``: before that (epoch seconds) it is not to be
+    measured, as its configuration wants it.
     """
 
     state: str
@@ -118,6 +121,7 @@ class Reading:
     numbers: Mapping[str, float] = field(default_factory=dict)
     memory: Mapping[str, object] = field(default_factory=dict)
     done: bool = False
+    due: float | None = None
 
 
 class Gate(Protocol):

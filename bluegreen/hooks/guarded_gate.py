@@ -38,7 +38,9 @@ class GuardedGate:
         if answer.state not in list(State):
             raise self._broken(f"its state {answer.state!r} is none of {', '.join(State)}")
         detail = shortened(self._redactor.text(str(answer.detail)))
-        return Reading(answer.state, detail, _numbers(answer.numbers), self._plain(answer.memory), bool(answer.done))
+        return Reading(
+            answer.state, detail, _numbers(answer.numbers), self._plain(answer.memory), bool(answer.done), answer.due
+        )
 
     # Private
 

@@ -82,8 +82,8 @@ class SeriesGate:
         stale = max(_STALE, 3 * self._settings.interval)
         if known is not None and known.began >= (watch.since or 0.0) and now - known.looked <= stale:
             return known
-        since = now if watch.since is None else watch.since
-        return Series(now, since + self._settings.initial_delay)
+        first = next((at for at in (watch.first, watch.since) if at is not None), now)
+        return Series(now, max(now, first + self._settings.initial_delay))
 
     def _take(self, series: Series, watch: Watch) -> None:
         try:
@@ -98,7 +98,8 @@ class SeriesGate:
     def _reading(self, series: Series, now: float) -> Reading:
         settings, last = self._settings, series.last
         if last is None:
-            return self._said(State.NO_DATA, series, f"is measured first in {took(series.next_at - now)}")
+            text = self._say(f"is measured first in {took(series.next_at - now)}")
+            return Reading(State.NO_DATA, text, due=series.next_at)
         failures = series.counts[Outcome.FAILURE]
         if failures > settings.failure_limit:
             of = f" ({failures} of {series.taken} measurements failed)" if series.taken > 1 else ""

@@ -20,7 +20,7 @@ class SeriesSettings(Settings):
     """How often a gate is measured, and what its measurements add up to."""
 
     interval: Duration = Field(default=10.0, gt=0, description="between two measurements")
-    initial_delay: Duration = Field(default=0.0, description="before the first measurement of a series")
+    initial_delay: Duration = Field(default=0.0, description="after green's first traffic, before it is measured")
     count: int = Field(default=0, ge=0, description="measure so often and let the word stand; 0: as long as watched")
     failure_limit: int = Field(default=0, ge=0, description="how many failed measurements are let pass")
     inconclusive_limit: int = Field(default=4, ge=0, description="how many inconclusive ones in a row are let pass")

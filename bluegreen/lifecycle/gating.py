@@ -50,24 +50,29 @@ def look_at_gates(work: Work) -> Outcome | None:
 def begin(work: Work) -> dict[str, Any]:
     """The fields that change when green gets its first share, and when the bake begins: every gate must speak anew."""
     gates = tuple(GateRecord(gate.name, NOT_LOOKED_AT, memory=gate.memory) for gate in work.deployment.gates)
-    return {"watched_since": work.now(), "gates": gates}
+    first = work.deployment.traffic_since
+    return {"watched_since": work.now(), "traffic_since": work.now() if first is None else first, "gates": gates}
 
 
 def hold_back(work: Work, *, decided_by: float | None) -> Outcome | None:
     """At the end of a step's or the bake's time: None when every gate has said what is to be waited for.
 
     ``decided_by``: until when (epoch seconds) a gate that has measured may take to tell; None: it need not.
-    A gate without data has ``deadlines.no_data`` beyond that.
+    A gate without data has ``deadlines.no_data`` beyond that. A step waits for none that is to be measured later.
     """
     d = work.deployment
     if d.promoted:
         return None
-    open_ones = [(spec, record) for spec, record in _unsettled(d) if decided_by is not None or _is_mute(record)]
+    end = decided_by if decided_by is not None else (d.step_until if d.phase is Phase.SHIFT else d.bake_until) or 0.0
+    open_ones = [
+        (spec, record)
+        for spec, record in _unsettled(d)
+        if (decided_by is not None or _is_mute(record)) and not (d.phase is Phase.SHIFT and _due(record) > end)
+    ]
     if not open_ones:
         return None
-    end = decided_by if decided_by is not None else (d.step_until if d.phase is Phase.SHIFT else d.bake_until) or 0.0
-    silent = [spec for spec, record in open_ones if _is_mute(record)]
-    limit = end + (d.spec.deadlines.no_data if silent else 0.0)
+    silent = [_due(record) for _, record in open_ones if _is_mute(record)]
+    limit = max(end, *silent) + d.spec.deadlines.no_data if silent else end
     if work.now() < limit:
         seconds = 0.0 if _not_looked_at(d, open_ones) else min(d.spec.gate_interval, limit - work.now())
         return Wait(_waiting_for(open_ones, limit - work.now()), seconds)
@@ -98,7 +103,7 @@ def _look(work: Work) -> list[Look]:
     looks: dict[str, Look] = {}
 
     def look(spec: GateSpec) -> None:
-        watch = Watch(d.watched_since, comparing, memories.get(spec.name, {}))
+        watch = Watch(d.watched_since, comparing, memories.get(spec.name, {}), d.traffic_since)
         try:
             looks[spec.name] = Look(spec, work.world.gate(spec, facts).check(watch))
         except (HookUnavailableError, ConfigurationError) as error:
@@ -147,6 +152,7 @@ def _noted(d: Deployment, spec: GateSpec, before: GateRecord | None, reading: Re
         known.accepted and reading.state != State.OK,
         dict(reading.numbers),
         dict(reading.memory),
+        reading.due,
     )
 
 
@@ -261,6 +267,10 @@ def _not_looked_at(d: Deployment, open_ones: Sequence[tuple[GateSpec, GateRecord
     return any(
         spec.name not in blind and (record is None or record.state == NOT_LOOKED_AT) for spec, record in open_ones
     )
+
+
+def _due(record: GateRecord | None) -> float:
+    return record.due if record is not None and record.due is not None else 0.0
 
 
 def _said(spec: GateSpec, record: GateRecord | None) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +18,9 @@ from bluegreen.drivers.foreground import deploy, resume
 from bluegreen.drivers.inquiry import control
 from bluegreen.errors import ConfigurationError, HeldError, HookUnavailableError
 from bluegreen.hooks.base import FACTS, Reading, Watch
+from bluegreen.hooks.measured import MeasuredGate
+from bluegreen.hooks.running import Surroundings
+from bluegreen.hooks.settings_gates import MeasuredSettings
 from bluegreen.lifecycle.gate_facts import gate_facts
 from bluegreen.lifecycle.preflight import survey
 from tests.stage import NEW, SPEC, ScriptedGate, Stage
@@ -214,6 +218,24 @@ def test_a_gate_that_cannot_be_built_where_the_driver_runs_cannot_be_asked_from_
     assert hold is not None
     assert hold.kind is HoldKind.UNAVAILABLE
     assert "the environment has no variable PROMETHEUS" in hold.reason
+
+
+def test_a_step_does_not_wait_for_a_gate_that_is_to_be_measured_later_but_the_bake_does() -> None:
+    stage = staged(GateSpec("errors", "metric"), bake=60)
+    measured: list[float] = []
+
+    def measure(watch: Watch) -> float:
+        measured.append(stage.clock.now() - (watch.first or 0))
+        return 1.0
+
+    settings = MeasuredSettings.model_validate({"max": 5, "initial_delay": "10m"})
+    gate = MeasuredGate("errors", settings, measure, Surroundings({}, Path("/"), stage.clock))
+    stage.gates["errors"] = cast(Any, gate)
+    ended = run(stage)
+    assert ended.phase is Phase.SUCCEEDED
+    assert seconds_in(ended, Phase.SHIFT) < 70
+    assert seconds_in(ended, Phase.BAKE) >= 530
+    assert min(at for at in measured if at < 1e6) == pytest.approx(600, abs=6)
 
 
 def test_the_first_step_needs_no_more_time_for_gates_that_are_quiet() -> None:
