@@ -144,7 +144,7 @@ class Clients:
         if not found:
             raise ConfigurationError(
                 "no AWS region is configured",
-                hint="set AWS_REGION, or region: in the configuration, or aws configure set region REGION",
+                hint="--region REGION, AWS_REGION, or region: in the configuration",
             )
         return str(found)
 

@@ -85,7 +85,7 @@ NO_CREDENTIALS = (
     botocore.SSOTokenLoadError,
 )
 
-SIGN_IN = "aws sts get-caller-identity shows who you are; then aws sso login, or set AWS_PROFILE"
+SIGN_IN = "aws sts get-caller-identity shows who you are; then aws sso login, or --profile NAME (AWS_PROFILE)"
 
 _DENIED = re.compile(r"not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?")
 
@@ -104,7 +104,7 @@ def translate(error: Exception, *, operation: str, mutating: bool) -> BluegreenE
         wrong = _VALUE.sub("", _one_line(error))
         return RefusedError(f"{operation} was not sent, its parameters are wrong: {wrong}")
     if isinstance(error, botocore.NoRegionError | botocore.ProfileNotFound | botocore.InvalidRegionError):
-        return ConfigurationError(str(error), hint="set AWS_REGION, or region: in the configuration")
+        return ConfigurationError(str(error), hint="--region REGION, AWS_REGION, or region: in the configuration")
     if isinstance(error, botocore.HTTPClientError | botocore.ConnectionError):
         return _unreachable(error, operation, mutating)
     return AwsError(f"{operation} failed: {_one_line(error)}", operation=operation, code=type(error).__name__)
