@@ -204,4 +204,4 @@ def test_without_a_region_it_says_how_to_name_one(tmp_path: Path, monkeypatch: p
     result = type_(tmp_path, "init", "orders", "-c", str(tmp_path / "b.yaml"), AWS_REGION="")
     assert result.exit_code == 2
     assert "no AWS region is configured" in result.stderr
-    assert "set AWS_REGION" in result.stderr
+    assert "--region REGION" in result.stderr
