@@ -53,6 +53,28 @@ def test_state_of_an_alarm_is_read_as_cloudwatch_tells_it(cloudwatch: CloudWatch
     assert gate(cloudwatch, "orders-5xx").check(Watch()).state == "ok"
 
 
+def test_an_alarm_of_an_anomaly_is_an_alarm_too(cloudwatch: CloudWatchClient) -> None:
+    cloudwatch.put_metric_alarm(
+        AlarmName="unusual",
+        Metrics=[
+            {
+                "Id": "time",
+                "MetricStat": {
+                    "Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": "TargetResponseTime"},
+                    "Period": 60,
+                    "Stat": "p99",
+                },
+            },
+            {"Id": "band", "Expression": "ANOMALY_DETECTION_BAND(time, 2)"},
+        ],
+        ThresholdMetricId="band",
+        EvaluationPeriods=2,
+        ComparisonOperator="GreaterThanUpperThreshold",
+    )
+    cloudwatch.set_alarm_state(AlarmName="unusual", StateValue="ALARM", StateReason="above the band")
+    assert gate(cloudwatch, "unusual").check(Watch()).state == "firing"
+
+
 def test_alarm_that_cloudwatch_does_not_know_is_unavailable(cloudwatch: CloudWatchClient) -> None:
     with pytest.raises(HookUnavailableError, match="no alarm named ghost"):
         gate(cloudwatch, "ghost").check(Watch())
