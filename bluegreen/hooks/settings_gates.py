@@ -31,7 +31,11 @@ class SeriesSettings(Settings):
 class AlarmSettings(SeriesSettings):
     """Looked at as often as gates are; CloudWatch has judged already, so one look at ALARM is enough."""
 
-    alarm: str = Field(min_length=1, max_length=255, description="the name of a metric alarm (also of an anomaly), or of a composite alarm")
+    alarm: str = Field(
+        min_length=1,
+        max_length=255,
+        description="the name of a metric alarm (also of an anomaly), or of a composite alarm",
+    )
     interval: Duration = Field(
         default=0.0, description="between two looks; 0: whenever gates are read", json_schema_extra={"default": "0s"}
     )
