@@ -22,6 +22,8 @@ def with_hooks(d: Deployment, hooks: Sequence[HookRun], now: float) -> dict[str,
     changes: dict[str, Any] = {"hooks": tuple(hooks)}
     if waited_for := [run for run in hooks if run.is_open]:
         changes["waiting"] = Waiting(_what_runs(d.service, waited_for))
+    elif any(run.is_open for run in d.hooks):
+        changes["waiting"] = None
     stands, stood_since = _stands_still(hooks), d.clock_stopped_at
     if stood_since is not None and not stands:
         changes |= {"clock_stopped_at": None, **_later(d, now - stood_since)}

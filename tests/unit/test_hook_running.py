@@ -422,3 +422,19 @@ def test_no_tick_starts_two_hooks_so_that_the_lease_is_renewed_between_slow_star
         stage.hooks[name] = Slow(stage, name, 5, log)  # type: ignore[assignment]
     assert run(stage).phase is Phase.SUCCEEDED
     assert len(set(renewed)) == 3
+
+
+def test_when_the_last_hook_has_ended_the_record_does_not_say_that_it_is_waited_for() -> None:
+    stage, log = staged(hook("bad"), hook("undo", HookPoint.ON_ROLLBACK))
+    stage.hooks["bad"] = ScriptedHook([Failed("no")])
+    busy(stage, log, "undo", 10)
+    after: list[str] = []
+
+    def look(when: str, name: str) -> None:
+        waiting = stage.latest().waiting if log[-1:] == ["undo ends"] else None
+        if waiting is not None and ran(stage.latest())["undo"].status is HookStatus.PASSED:
+            after.append(waiting.reason)
+
+    stage.on_call = look
+    run(stage)
+    assert not [reason for reason in after if "undo" in reason]
