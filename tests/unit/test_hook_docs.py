@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from bluegreen.domain.spec import HookPoint, HookSpec, Moment, NotifySpec
-from bluegreen.hooks.base import FACTS, Failed, HookCall, Passed
+from bluegreen.domain.spec import GateSpec, HookPoint, HookSpec, Moment, NotifySpec
+from bluegreen.hooks.base import FACTS, Failed, HookCall, Passed, Reading, Watch
 from bluegreen.hooks.registry import gate_kinds, hook_kinds
 from bluegreen.hooks.settings import settings_model, settings_of
 from bluegreen.hooks.words import call_environment
@@ -78,8 +78,20 @@ def test_everything_that_a_gate_is_told_stands_in_its_table() -> None:
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(FACTS)
 
 
+def test_ten_lines_are_a_gate(tmp_path: Path) -> None:
+    _, code, _ = re.findall(r"^```python\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    names: dict[str, Any] = {}
+    exec(code, names)
+    spec = GateSpec("backlog", "backlog", {"file": "queue.txt", "most": 2})
+    gate = names["BacklogGate"](spec, _Around({}, tmp_path))
+    for orders, state in ((2, "ok"), (3, "firing")):
+        (tmp_path / "queue.txt").write_text("order\n" * orders)
+        assert gate.check(Watch()) == Reading(state, f"{orders} orders wait", {"waiting": orders})
+
+
 def test_ten_lines_are_a_notifier(tmp_path: Path) -> None:
-    _, code = re.findall(r"^```python\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL)
+    *_, code = re.findall(r"^```python\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
     names: dict[str, Any] = {}
     exec(code, names)
