@@ -154,6 +154,7 @@ def test_a_rollback_is_safe_as_quickly_as_ever_while_whoever_is_told_hangs(team:
         finally:
             driver.communicate(timeout=60)
     assert rolled_back.returncode == 0, rolled_back.stderr
+    team.wait_for_phase("rolled_back", 60)
     facts = newest(team).rollback
     assert facts.safe_at - facts.requested_at < 2.5
     assert "warning: notifier webhook was not told that orders is rolling back" in rolled_back.stderr
