@@ -17,7 +17,7 @@ import pytest
 from bluegreen.clock import FakeClock, SystemClock
 from bluegreen.domain.approval import Decision, question
 from bluegreen.domain.deployment import Deployment, HookRun, HookStatus, Phase
-from bluegreen.domain.spec import Consequence, HealthSpec, HookPoint, HookSpec, ShiftStep
+from bluegreen.domain.spec import Consequence, Deadlines, HealthSpec, HookPoint, HookSpec, ShiftStep
 from bluegreen.drivers.foreground import deploy, resume
 from bluegreen.errors import HeldError
 from bluegreen.hooks.base import Hook, HookCall, Verdict
@@ -413,3 +413,21 @@ def test_its_driver_is_killed_and_the_next_finds_it_or_starts_it_again_and_says_
         assert not told
     else:
         assert (theatre.starts, told) == (2, True)
+
+
+def test_a_person_who_answers_after_two_hours_is_too_late_for_no_deadline_but_the_approvals_own(
+    tmp_path: Path, release: Release
+) -> None:
+    clock, asked_at = FakeClock(), FakeClock().now()
+
+    def answers_late(situation: Situation, place: Place) -> None:
+        if clock.now() - asked_at > 7_200:
+            _person_answers(situation, place)
+
+    row = replace(next(row for row in ROWS if row.kind == "approval"), act=answers_late)
+    theatre = Theatre(row, "passes", tmp_path, release, timeout=10_000.0)
+    theatre.clock = clock
+    theatre.spec = replace(theatre.spec, deadlines=Deadlines(test=300), hook_timeouts={HookPoint.TEST: 120.0})
+    assert theatre.run().phase is Phase.SUCCEEDED
+    assert "approved by ada@laptop" in theatre.hook_run().detail
+    assert clock.now() - asked_at > 7_200
