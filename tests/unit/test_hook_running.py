@@ -438,3 +438,13 @@ def test_when_the_last_hook_has_ended_the_record_does_not_say_that_it_is_waited_
     stage.on_call = look
     run(stage)
     assert not [reason for reason in after if "undo" in reason]
+
+
+def test_a_teardown_that_held_at_its_deadline_gets_as_long_again_when_it_is_resumed() -> None:
+    stage = Stage(replace(SPEC, deadlines=Deadlines(teardown=5)), drains_after=10_000)
+    with pytest.raises(HeldError, match="phase teardown passed its deadline"):
+        run(stage)
+    stage.clock.sleep(3_600)
+    stage.compute.kill(stage.one)
+    control(stage.session("resume"), "orders", Control.RESUME)
+    assert again(stage).phase is Phase.SUCCEEDED
