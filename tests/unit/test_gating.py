@@ -16,13 +16,13 @@ from bluegreen.domain.service import Control
 from bluegreen.domain.spec import Consequence, Deadlines, GateSpec, ShiftStep, Undecided
 from bluegreen.drivers.foreground import deploy, resume
 from bluegreen.drivers.inquiry import control
-from bluegreen.errors import ConfigurationError, HeldError, HookUnavailableError
+from bluegreen.errors import ConfigurationError, HeldError, HookUnavailableError, RefusedError
 from bluegreen.hooks.base import FACTS, Reading, Watch
 from bluegreen.hooks.measured import MeasuredGate
 from bluegreen.hooks.running import Surroundings
 from bluegreen.hooks.settings_gates import MeasuredSettings
 from bluegreen.lifecycle.gate_facts import gate_facts
-from bluegreen.lifecycle.preflight import survey
+from bluegreen.lifecycle.preflight import judge, survey
 from tests.stage import NEW, SPEC, ScriptedGate, Stage
 
 TWO_MINUTES = (ShiftStep(5, 60, at_most=120), ShiftStep(100, 0))
@@ -377,3 +377,14 @@ def test_a_gate_is_told_the_deployments_slots_as_cloudwatchs_dimensions_have_the
     assert facts["green_target_group"] == stage.two.target_group_arn.rpartition(":")[2]
     assert facts["load_balancer"] == "/".join(stage.latest().routes[0].arn.rpartition(":")[2].split("/")[1:4])
     assert facts["release"] == (stage.latest().release or stage.latest().previous).id
+
+
+def test_a_gate_that_cannot_be_read_refuses_the_deployment_before_anything_is_changed() -> None:
+    stage = staged(GateSpec("versus", "compare"))
+    says(stage, "versus", lambda: HookUnavailableError("CloudWatch: not allowed: cloudwatch:GetMetricData"))
+    problems = judge(survey(stage.session().world(stage.recorder), stage.spec, NEW))
+    assert [(each.severity, each.where) for each in problems] == [("refuse", "gate versus")]
+    assert "GetMetricData" in problems[0].message
+    with pytest.raises(RefusedError):
+        run(stage)
+    assert stage.phase() is None
