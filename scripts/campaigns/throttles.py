@@ -30,8 +30,6 @@ START_EVERY = 0.7
 """Seconds between two starts: twenty interpreters that start at once are a storm on this machine, not on AWS."""
 
 BETWEEN_ROLLBACKS = 5.0
-ITS_CALLS = "the-rollback"
-"""botocore puts it into the user agent: it tells the rollback's calls from those of the driver that it ends."""
 LONGEST = 900.0
 
 THROTTLES = frozenset({"Throttling", "ThrottlingException"})
@@ -134,13 +132,14 @@ class Storm:
         rule = fleet.record(victim).routes[0].arn
         since, began = clock.now(), clock.monotonic()
         words = ("rollback", victim, "-c", f"{victim}.yaml", "--reason", "the storm")
-        process = fleet.start(*words, AWS_EXECUTION_ENV=ITS_CALLS)
+        mark = f"rollback-of-{victim}"  # botocore puts it into the user agent: its driver's calls are not its own
+        process = fleet.start(*words, AWS_EXECUTION_ENV=mark)
         out, err = process.communicate(timeout=300)
         took = clock.monotonic() - began
         calls = fleet.calls(since)
         writes = [c["time"] - since for c in calls if _writes(c, rule) and c["status"] == 200]
         wrong = _what_is_wrong(process.returncode, err or out, writes)
-        own = [c for c in calls if ITS_CALLS in c["user_agent"] and c["time"] < since + took]
+        own = [c for c in calls if mark in c["user_agent"] and c["time"] < since + took]
         throttled = sum(c["error"] in THROTTLES for c in own)
         written = f"{writes[0]:.2f} s" if writes else "never"
         first = min((c["time"] - since for c in own), default=0.0)
