@@ -219,6 +219,21 @@ def test_gate_that_fires_during_the_canary_puts_blue_back() -> None:
     assert [e.data["green_percent"] for e in stage.recorder.events if e.kind is Kind.SPLIT] == [0.0, 5.0, 0.0]
 
 
+def test_gate_that_fires_while_someone_is_waited_for_before_the_teardown_puts_blue_back() -> None:
+    hooks = (HookSpec(HookPoint.BEFORE_TEARDOWN, "notes read", "approval", {}, timeout=86_400),)
+    stage = Stage(replace(SPEC, gates=(GateSpec("errors", "alarm"),), hooks=hooks))
+    stage.hooks["notes read"] = ScriptedHook([Pending("h1", 30.0, asks=True)])
+    stage.gates["errors"] = ScriptedGate(
+        lambda: Reading("firing", "5.0 > 1.0") if stage.phase() is Phase.TEARDOWN else Reading("ok", "")
+    )
+    ended = run(stage)
+    assert ended.phase is Phase.ROLLED_BACK
+    assert ended.rollback is not None
+    assert ended.rollback.from_phase is Phase.TEARDOWN
+    assert stage.compute.services["orders-1"].desired == 2
+    assert stage.weights() == {"orders-1": 100}
+
+
 def test_gate_that_fires_before_anything_was_changed_refuses_the_deploy() -> None:
     stage = Stage(replace(SPEC, gates=(GateSpec("errors", "alarm"),)))
     stage.gates["errors"] = ScriptedGate(lambda: Reading("firing", "5.0 > 1.0"))

@@ -7,6 +7,7 @@ from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_GREEN
 from bluegreen.lifecycle import routing, scaling
+from bluegreen.lifecycle.gating import look_at_gates
 from bluegreen.lifecycle.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Wait
 from bluegreen.lifecycle.watching import traffic_suffers
@@ -58,7 +59,8 @@ def _not_yet(work: Work) -> Outcome | None:
         return problem
     outcome = run_hooks(work, HookPoint.BEFORE_TEARDOWN)
     if not isinstance(outcome, Done):
-        return outcome
+        # While a test or a person is waited for, users are on green, and blue is still there to go back to.
+        return (look_at_gates(work) if isinstance(outcome, Wait) else None) or outcome
     until = routing.last_write_at(work.deployment) + work.deployment.spec.settle
     if work.now() < until:
         return Wait("the split settles before blue is touched", until - work.now(), until)
