@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from bluegreen.domain.facts import COMPARISON
 from bluegreen.domain.spec import HookSpec, NotifySpec, RouteSpec, Spec
-from bluegreen.hooks.base import COMPARISON
 
 Statement = dict[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bluegreen.config.model import Configuration
 from bluegreen.config.problems import Problem
 from bluegreen.config.source import Node, find
-from bluegreen.hooks.base import COMPARISON
+from bluegreen.domain.facts import COMPARISON
 
 
 def verdict_problems(model: Configuration, root: Node) -> Iterator[Problem]:

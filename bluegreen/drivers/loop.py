@@ -17,8 +17,8 @@ from bluegreen.errors import (
     ThrottledError,
     UnreachableError,
 )
-from bluegreen.lifecycle import late
 from bluegreen.lifecycle.engine import Engine, Ticked
+from bluegreen.lifecycle.routes import late
 from bluegreen.notify.base import Reporter
 from bluegreen.wiring import Session
 

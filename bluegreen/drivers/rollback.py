@@ -16,7 +16,7 @@ from bluegreen.domain.spec import ShiftStep, Spec
 from bluegreen.drivers.holder import is_known_dead
 from bluegreen.drivers.loop import Loop, Successor
 from bluegreen.errors import PreemptedError, RecordError, RefusedError
-from bluegreen.lifecycle import late
+from bluegreen.lifecycle.routes import late
 from bluegreen.notify.base import Reporter
 from bluegreen.wiring import Session
 

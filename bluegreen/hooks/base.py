@@ -7,10 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from bluegreen.domain.facts import COMPARISON as COMPARISON
-from bluegreen.domain.facts import FACTS as FACTS
-from bluegreen.domain.facts import SIDE_FACTS as SIDE_FACTS
-from bluegreen.domain.facts import facts_in as facts_in
 from bluegreen.domain.spec import HookPoint
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bluegreen.clock import Clock, SystemClock
+from bluegreen.domain.facts import COMPARISON, SIDE_FACTS
 from bluegreen.domain.spec import GateSpec, HookSpec
 from bluegreen.errors import BluegreenError, ConfigurationError
-from bluegreen.hooks.base import COMPARISON, SIDE_FACTS, Gate, Hook
+from bluegreen.hooks.base import Gate, Hook
 from bluegreen.hooks.expand import expand
 from bluegreen.hooks.running import Links, Surroundings
 

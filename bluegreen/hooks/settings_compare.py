@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from bluegreen.hooks.base import SIDE_FACTS
+from bluegreen.domain.facts import SIDE_FACTS
 from bluegreen.hooks.fields import Duration, Settings, Text
 from bluegreen.hooks.settings_gates import PROMETHEUS_URL
 

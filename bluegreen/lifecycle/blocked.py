@@ -18,8 +18,8 @@ from bluegreen.errors import (
     ThrottledError,
     UnreachableError,
 )
-from bluegreen.lifecycle import routing
 from bluegreen.lifecycle.outcome import Hold, Outcome, Reject
+from bluegreen.lifecycle.routes import routing
 from bluegreen.lifecycle.work import Work
 
 FOR_GOOD = (AwsError, RefusedError)

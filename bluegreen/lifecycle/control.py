@@ -8,8 +8,9 @@ from typing import Any, assert_never
 from bluegreen.domain.deployment import HoldKind, Phase, Route, Written
 from bluegreen.domain.events import Kind
 from bluegreen.domain.service import Control, ControlRequest
-from bluegreen.lifecycle import drift, routing
-from bluegreen.lifecycle.hook_time import going_on
+from bluegreen.lifecycle.hooks.hook_time import going_on
+from bluegreen.lifecycle.routes import routing
+from bluegreen.lifecycle.watch import drift
 from bluegreen.lifecycle.work import Work
 
 

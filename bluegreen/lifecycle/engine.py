@@ -16,13 +16,14 @@ from bluegreen.domain.health import Observation
 from bluegreen.domain.release import KnownGood, Quarantined, ReleaseRequest
 from bluegreen.domain.service import Lease, ServiceState
 from bluegreen.domain.spec import Consequence
-from bluegreen.lifecycle import control, late
+from bluegreen.lifecycle import control
 from bluegreen.lifecycle.blocked import FOR_GOOD, blocked
 from bluegreen.lifecycle.machine import Lifecycle
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Reject, Wait
-from bluegreen.lifecycle.reverting import whole_of
+from bluegreen.lifecycle.routes import late
 from bluegreen.lifecycle.steps import STEPS, Step
 from bluegreen.lifecycle.table import ONWARD, Trigger
+from bluegreen.lifecycle.undo.reverting import whole_of
 from bluegreen.lifecycle.work import Work, World
 
 
@@ -220,7 +221,7 @@ class Engine:
 
 def _held_for(d: Deployment, gates: tuple[str, ...]) -> dict[str, Any]:
     # Imported now: a rollback watches no gate, and is timed.
-    from bluegreen.lifecycle.gating import held
+    from bluegreen.lifecycle.watch.gating import held
 
     return held(d, gates)
 

@@ -10,7 +10,7 @@ from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.spec import HookPoint, HookSpec
 from bluegreen.errors import ConfigurationError, HookUnavailableError
 from bluegreen.hooks.base import Hook
-from bluegreen.lifecycle.hook_time import with_hooks
+from bluegreen.lifecycle.hooks.hook_time import with_hooks
 from bluegreen.lifecycle.work import Work
 
 

@@ -8,15 +8,16 @@ from functools import partial
 from typing import TypeVar
 
 from bluegreen.domain.deployment import Route, Slot
+from bluegreen.domain.facts import COMPARISON, facts_in
 from bluegreen.domain.health import GroupSettings, LiveRoute, ScalableTarget, SlotHealth
 from bluegreen.domain.release import KnownGood, Release, ReleaseRequest
 from bluegreen.domain.service import ServiceState
 from bluegreen.domain.spec import AlreadyFiring, GateSpec, RouteSpec, Spec
 from bluegreen.errors import AccessDeniedError, BluegreenError
-from bluegreen.hooks.base import COMPARISON, Reading, Watch, facts_in
-from bluegreen.lifecycle import scaling
-from bluegreen.lifecycle.gate_facts import facts_before
-from bluegreen.lifecycle.reverting import changed_since
+from bluegreen.hooks.base import Reading, Watch
+from bluegreen.lifecycle.undo import scaling
+from bluegreen.lifecycle.undo.reverting import changed_since
+from bluegreen.lifecycle.watch.gate_facts import facts_before
 from bluegreen.lifecycle.work import World
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bluegreen.domain.deployment import Deployment
-from bluegreen.lifecycle.late import is_announced
+from bluegreen.lifecycle.routes.late import is_announced
 from scripts.campaigns.frame import Budget, Row
 from scripts.campaigns.places import HastyTeam, image, last, state, team_in, what_is_wrong
 from tests.sandbox.team import Team

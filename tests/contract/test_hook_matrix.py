@@ -23,7 +23,7 @@ from bluegreen.errors import HeldError
 from bluegreen.hooks.base import Hook, HookCall, Verdict
 from bluegreen.hooks.registry import build_hook, hook_kinds
 from bluegreen.hooks.running import Links
-from bluegreen.lifecycle.hooking import UNAVAILABLE_RETRIES
+from bluegreen.lifecycle.hooks.hooking import UNAVAILABLE_RETRIES
 from tests.contract.hook_aws import MACHINE, FakeApprovals, FakeAws, refused
 from tests.contract.hook_kit import ENVIRONMENT, Release, alive, serving, until
 from tests.stage import NEW, SPEC, Crash, Stage, StagedSession

@@ -8,7 +8,7 @@ seconds of a fault on request: so the wait can be as short here, and all that fo
 from __future__ import annotations
 
 from bluegreen.cli.main import main
-from bluegreen.lifecycle import late
+from bluegreen.lifecycle.routes import late
 
 SIGNATURE_SECONDS = 2.0
 AHEAD_SECONDS = 1.0

@@ -17,7 +17,7 @@ from bluegreen.clock import FakeClock
 from bluegreen.domain.deployment import Phase, RollbackFacts
 from bluegreen.domain.service import Lease, Owner, ServiceState
 from bluegreen.errors import BluegreenError, LockedError, PreemptedError
-from bluegreen.lifecycle import late
+from bluegreen.lifecycle.routes import late
 from bluegreen.store import lease as store
 
 LEASE = 150.0

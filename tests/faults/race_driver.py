@@ -20,7 +20,7 @@ from bluegreen.domain.split import Split
 from bluegreen.drivers.foreground import deploy, resume
 from bluegreen.drivers.rollback import rollback
 from bluegreen.errors import BluegreenError
-from bluegreen.lifecycle import late
+from bluegreen.lifecycle.routes import late
 from bluegreen.lifecycle.work import World
 from bluegreen.notify.base import Reporter
 from bluegreen.store.base import StateStore

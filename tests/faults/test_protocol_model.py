@@ -12,7 +12,7 @@ import pytest
 
 from bluegreen.domain.deployment import Phase, RollbackFacts
 from bluegreen.domain.service import Lease, ServiceState
-from bluegreen.lifecycle import late
+from bluegreen.lifecycle.routes import late
 from bluegreen.store import lease as store
 from tests.faults.protocol_model import UNIT, Explored, Rules, Story, driver, explore, resume, rollback
 

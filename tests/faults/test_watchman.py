@@ -11,9 +11,9 @@ from bluegreen.domain.deployment import Phase
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_BLUE, ALL_GREEN
 from bluegreen.drivers.foreground import start
-from bluegreen.lifecycle import routing
 from bluegreen.lifecycle.engine import Engine
 from bluegreen.lifecycle.outcome import Done, Outcome
+from bluegreen.lifecycle.routes import routing
 from bluegreen.lifecycle.steps import STEPS, Step, rollback, shift, teardown
 from bluegreen.lifecycle.work import Work
 from tests.faults.exploring import automatic_rollbacks, furnished, small_spec

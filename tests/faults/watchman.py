@@ -14,7 +14,7 @@ from typing import Any
 
 from bluegreen.compute.fake import FakeService
 from bluegreen.domain.deployment import Deployment, Phase
-from bluegreen.lifecycle.routing import last_write_at
+from bluegreen.lifecycle.routes.routing import last_write_at
 from bluegreen.traffic.actions import weights_of
 from bluegreen.traffic.fake import FakeRoute
 from tests.stage import Stage

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from bluegreen.domain.facts import FACTS
 from bluegreen.domain.spec import ShiftStep, Undecided
 from bluegreen.errors import ConfigurationError
-from bluegreen.hooks.base import FACTS
 from bluegreen.hooks.expand import expand
 from tests.unit.config_support import problem, read
 

@@ -12,17 +12,18 @@ import pytest
 
 from bluegreen.domain.deployment import Deployment, HoldKind, Phase
 from bluegreen.domain.events import Kind
+from bluegreen.domain.facts import FACTS
 from bluegreen.domain.service import Control
 from bluegreen.domain.spec import Consequence, Deadlines, GateSpec, ShiftStep, Undecided
 from bluegreen.drivers.foreground import deploy, resume
 from bluegreen.drivers.inquiry import control
 from bluegreen.errors import ConfigurationError, HeldError, HookUnavailableError, RefusedError
-from bluegreen.hooks.base import FACTS, Reading, Watch
+from bluegreen.hooks.base import Reading, Watch
 from bluegreen.hooks.measured import MeasuredGate
 from bluegreen.hooks.running import Surroundings
 from bluegreen.hooks.settings_gates import MeasuredSettings
-from bluegreen.lifecycle.gate_facts import gate_facts
 from bluegreen.lifecycle.preflight import judge, survey
+from bluegreen.lifecycle.watch.gate_facts import gate_facts
 from tests.stage import NEW, SPEC, ScriptedGate, Stage
 
 TWO_MINUTES = (ShiftStep(5, 60, at_most=120), ShiftStep(100, 0))

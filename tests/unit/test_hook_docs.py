@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from bluegreen.domain.facts import FACTS
 from bluegreen.domain.spec import GateSpec, HookPoint, HookSpec, Moment, NotifySpec
-from bluegreen.hooks.base import FACTS, Failed, HookCall, Passed, Reading, Watch
+from bluegreen.hooks.base import Failed, HookCall, Passed, Reading, Watch
 from bluegreen.hooks.registry import gate_kinds, hook_kinds
 from bluegreen.hooks.settings import settings_model, settings_of
 from bluegreen.hooks.words import call_environment

@@ -12,7 +12,7 @@ from bluegreen.domain.deployment import Deployment, Phase, RollbackFacts, Route,
 from bluegreen.domain.service import Lease
 from bluegreen.domain.split import ALL_BLUE, Split
 from bluegreen.errors import UnreachableError
-from bluegreen.lifecycle import late
+from bluegreen.lifecycle.routes import late
 from tests.contract.store_support import ALICE, NOW, a_deployment
 from tests.stage import NEW, SPEC, Crash, Recorder, Stage
 

@@ -34,7 +34,7 @@ from bluegreen.errors import (
     RefusedError,
 )
 from bluegreen.hooks.base import Failed, Passed, Pending, Reading
-from bluegreen.lifecycle.hooking import UNAVAILABLE_RETRIES
+from bluegreen.lifecycle.hooks.hooking import UNAVAILABLE_RETRIES
 from bluegreen.traffic.actions import weights_of
 from tests.stage import NEW, SPEC, Recorder, ScriptedGate, ScriptedHook, Stage
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bluegreen.domain.spec import HookPoint
-from bluegreen.lifecycle import gating
-from bluegreen.lifecycle.hooking import run_hooks
+from bluegreen.lifecycle.hooks.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Done, Outcome, Wait
-from bluegreen.lifecycle.watching import watch
+from bluegreen.lifecycle.watch import gating
+from bluegreen.lifecycle.watch.watching import watch
 from bluegreen.lifecycle.work import Work
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_BLUE
-from bluegreen.lifecycle import late, reverting, routing, scaling
-from bluegreen.lifecycle.hooking import cancel_running, run_hooks
+from bluegreen.lifecycle.hooks.hooking import cancel_running, run_hooks
 from bluegreen.lifecycle.outcome import Done, Outcome, Wait
+from bluegreen.lifecycle.routes import late, routing
 from bluegreen.lifecycle.steps.rollback import undo_late_splits
 from bluegreen.lifecycle.steps.teardown import drained, retire
+from bluegreen.lifecycle.undo import reverting, scaling
 from bluegreen.lifecycle.work import Work
 
 

@@ -6,10 +6,12 @@ from bluegreen.domain.events import Kind
 from bluegreen.domain.health import SlotHealth
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_BLUE
-from bluegreen.lifecycle import drift, routing, scaling
-from bluegreen.lifecycle.hooking import run_hooks
+from bluegreen.lifecycle.hooks.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Outcome, Reject, Wait
-from bluegreen.lifecycle.watching import why
+from bluegreen.lifecycle.routes import routing
+from bluegreen.lifecycle.undo import scaling
+from bluegreen.lifecycle.watch import drift
+from bluegreen.lifecycle.watch.watching import why
 from bluegreen.lifecycle.work import Work
 
 DIAGNOSE_EVERY = 2.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import HookPoint
-from bluegreen.lifecycle.hooking import run_hooks
+from bluegreen.lifecycle.hooks.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Done, Outcome
 from bluegreen.lifecycle.work import Work
 

@@ -9,8 +9,8 @@ from bluegreen.domain.events import Kind
 from bluegreen.domain.health import SlotHealth
 from bluegreen.domain.split import ALL_BLUE, Split
 from bluegreen.errors import AccessDeniedError, BluegreenError, RefusedError
-from bluegreen.lifecycle import late, routing
 from bluegreen.lifecycle.outcome import Outcome, Wait
+from bluegreen.lifecycle.routes import late, routing
 from bluegreen.lifecycle.work import Work
 from bluegreen.together import both
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import Split
-from bluegreen.lifecycle import drift, gating, routing
-from bluegreen.lifecycle.drift import blue_keeps, green_keeps
-from bluegreen.lifecycle.hooking import run_hooks
+from bluegreen.lifecycle.hooks.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Done, Outcome, Wait
-from bluegreen.lifecycle.watching import watch
+from bluegreen.lifecycle.routes import routing
+from bluegreen.lifecycle.watch import drift, gating
+from bluegreen.lifecycle.watch.drift import blue_keeps, green_keeps
+from bluegreen.lifecycle.watch.watching import watch
 from bluegreen.lifecycle.work import Work
 
 GROWING_EVERY = 1.0

@@ -6,11 +6,12 @@ from bluegreen.domain.deployment import HoldKind, Slot
 from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_GREEN
-from bluegreen.lifecycle import routing, scaling
-from bluegreen.lifecycle.gating import look_at_gates
-from bluegreen.lifecycle.hooking import run_hooks
+from bluegreen.lifecycle.hooks.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Wait
-from bluegreen.lifecycle.watching import traffic_suffers
+from bluegreen.lifecycle.routes import routing
+from bluegreen.lifecycle.undo import scaling
+from bluegreen.lifecycle.watch.gating import look_at_gates
+from bluegreen.lifecycle.watch.watching import traffic_suffers
 from bluegreen.lifecycle.work import Work
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_GREEN
-from bluegreen.lifecycle import routing
-from bluegreen.lifecycle.hooking import run_hooks
+from bluegreen.lifecycle.hooks.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Outcome, Wait
-from bluegreen.lifecycle.watching import green_suffers
+from bluegreen.lifecycle.routes import routing
+from bluegreen.lifecycle.watch.watching import green_suffers
 from bluegreen.lifecycle.work import Work
 
 

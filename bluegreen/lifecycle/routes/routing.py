@@ -24,8 +24,8 @@ from bluegreen.errors import (
     RefusedError,
     StoreUnavailableError,
 )
-from bluegreen.lifecycle import late
 from bluegreen.lifecycle.outcome import Hold, Outcome, Wait
+from bluegreen.lifecycle.routes import late
 from bluegreen.lifecycle.work import Work
 from bluegreen.traffic.base import Inspect, accept
 

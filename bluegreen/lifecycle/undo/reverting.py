@@ -17,7 +17,7 @@ from bluegreen.domain.events import Kind
 from bluegreen.domain.health import GroupSettings
 from bluegreen.domain.release import KnownGood
 from bluegreen.errors import AwsError
-from bluegreen.lifecycle.scaling import service_range
+from bluegreen.lifecycle.undo.scaling import service_range
 from bluegreen.lifecycle.work import Work
 
 

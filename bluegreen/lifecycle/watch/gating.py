@@ -18,8 +18,8 @@ from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.spec import Consequence, GateSpec, Undecided
 from bluegreen.errors import ConfigurationError, HookUnavailableError
 from bluegreen.hooks.base import Reading, State, Watch
-from bluegreen.lifecycle.gate_facts import gate_facts
 from bluegreen.lifecycle.outcome import Hold, Outcome, Reject, Wait
+from bluegreen.lifecycle.watch.gate_facts import gate_facts
 from bluegreen.lifecycle.work import Work
 
 UNAVAILABLE = "unavailable"

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from bluegreen.domain.events import Kind
 from bluegreen.domain.health import Setting, SlotHealth
-from bluegreen.lifecycle import drift, routing
-from bluegreen.lifecycle.gating import look_at_gates
 from bluegreen.lifecycle.outcome import Outcome, Reject
+from bluegreen.lifecycle.routes import routing
+from bluegreen.lifecycle.watch import drift
+from bluegreen.lifecycle.watch.gating import look_at_gates
 from bluegreen.lifecycle.work import Work
 from bluegreen.together import both
 

@@ -1,0 +1,1 @@
+"""Running the hooks of a point: their order, their facts, their time."""

@@ -1,0 +1,1 @@
+"""Moving traffic, and what may still move it late."""

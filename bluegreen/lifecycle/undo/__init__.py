@@ -1,0 +1,1 @@
+"""What a deployment changes besides traffic, and how it is put back."""
