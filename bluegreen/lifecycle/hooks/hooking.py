@@ -15,8 +15,8 @@ from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import Consequence, HookPoint, HookSpec
 from bluegreen.errors import HookLostError, HookUnavailableError
 from bluegreen.hooks.base import Failed, Passed, Pending, Verdict
-from bluegreen.lifecycle.hook_runs import cancel, cancel_all, find_run, hook_of, store, title
 from bluegreen.lifecycle.hooks.hook_facts import call_of
+from bluegreen.lifecycle.hooks.hook_runs import cancel, cancel_all, find_run, hook_of, store, title
 from bluegreen.lifecycle.hooks.hook_time import DECIDES_NOTHING, point_deadline
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Reject, Wait
 from bluegreen.lifecycle.work import Work
