@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import click
 
+from bluegreen.clock import SystemClock
 from scripts.campaigns.frame import Budget, Campaign, campaigns
 from scripts.campaigns.page import Result, recorded, remember, table, write
 
@@ -52,7 +54,8 @@ def _run(campaign: Campaign, share: float, seed: int) -> Result:
     for row in rows:
         for loss in row.losses:
             click.echo(f"  lost: {row.what}: {loss}", err=True)
-    return Result(rows, share)
+    at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(SystemClock().now()))
+    return Result(rows, share, at)
 
 
 if __name__ == "__main__":

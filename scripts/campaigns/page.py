@@ -47,10 +47,11 @@ ELSEWHERE = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a campaign answered. ``share`` is the part of it that was run, at most 1."""
+    """What a campaign answered. ``share`` is the part of it that was run, at most 1; ``at`` the UTC minute it ended."""
 
     rows: tuple[Row, ...]
     share: float = 1.0
+    at: str = ""
 
 
 def table(rows: tuple[Row, ...], form: str = "pipe") -> str:
@@ -100,8 +101,9 @@ def _summary(campaigns: Mapping[str, Campaign], known: Mapping[str, Result]) -> 
 
 
 def _chapter(campaign: Campaign, result: Result) -> str:
-    part = "" if result.share >= 1 else f"A share of {result.share:g} of its points, evenly spread, was run.\n\n"
-    return f"## {_title(campaign.name)}\n\n{campaign.about.strip()}\n\n{part}{table(result.rows)}\n"
+    part = "the whole of it" if result.share >= 1 else f"a share of {result.share:g} of its points, evenly spread"
+    ran = f"Run: {part}; ended {result.at} UTC."
+    return f"## {_title(campaign.name)}\n\n{campaign.about.strip()}\n\n{ran}\n\n{table(result.rows)}\n"
 
 
 def _elsewhere() -> str:
@@ -115,7 +117,7 @@ def _title(name: str) -> str:
 
 def _result(fields: dict[str, object]) -> Result:
     rows: list[dict[str, object]] = fields["rows"]  # type: ignore[assignment]  # written by asdict above
-    return Result(tuple(_row(each) for each in rows), float(str(fields["share"])))
+    return Result(tuple(_row(each) for each in rows), float(str(fields["share"])), str(fields["at"]))
 
 
 def _row(fields: dict[str, object]) -> Row:
