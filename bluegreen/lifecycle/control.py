@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
 from bluegreen.domain.deployment import HoldKind, Phase, Route, Written
 from bluegreen.domain.events import Kind
 from bluegreen.domain.service import Control, ControlRequest
+from bluegreen.domain.split import Split
 from bluegreen.lifecycle.hooks.hook_time import going_on
 from bluegreen.lifecycle.routes import routing
 from bluegreen.lifecycle.watch import drift
@@ -88,9 +90,13 @@ def _adopt(work: Work, route: Route) -> Route:
 
 
 def _reassert(work: Work, request: ControlRequest) -> None:
-    drift.reassert(work, *drift.look(work))
+    drift.reassert(work, *drift.look_at_both(work))
     d = work.deployment
     written = [(route, route.written.split) for route in d.routes if route.written]
+    if cold := _gets_more_than_it_can(work, written):
+        text = f"the weights are not written again: {cold}; once it has, bluegreen resume {d.service} --reassert"
+        work.publish(work.event(Kind.WARNING, text))
+        return
     _announce_again(work)
     for route, split in written:
         routing.write(work, route, split)
@@ -100,6 +106,28 @@ def _reassert(work: Work, request: ControlRequest) -> None:
         routes=routes,
         **going_on(work.deployment, work.now()),
     )
+
+
+def _gets_more_than_it_can(work: Work, written: Sequence[tuple[Route, Split]]) -> str | None:
+    """Why a slot that would get a greater share cannot take it: both were looked at just now."""
+    d = work.deployment
+    sides = (("green", d.green, drift.green_keeps(d)), ("blue", d.blue, drift.blue_keeps(d)))
+    for route, split in written:
+        live = routing.observe(work, route).split
+        for (role, slot, keeps), more in zip(sides, _more(split, live), strict=True):
+            healthy, need = work.slots_seen[slot.name].healthy, d.spec.health.required(max(1, keeps))
+            if more and healthy < need:
+                return f"{role} {slot.name} has {healthy} of {need} required healthy targets"
+    return None
+
+
+def _more(split: Split, live: Split) -> tuple[bool, bool]:
+    """Whether green, and whether blue, gets a greater share by the first than by the second."""
+    if split.same_share(live):
+        return False, False
+    none = live.blue + live.green == 0
+    greener = split.green_percent - live.green_percent
+    return greener > 0 or (none and split.green > 0), greener < 0 or (none and split.blue > 0)
 
 
 def _announce_again(work: Work) -> None:

@@ -39,6 +39,7 @@ def _in_step(work: Work, *, watched: bool = False) -> Outcome:
         problem = (
             (None if watched else watch(work, drift.look_at_both))
             or _follow_blue(work)
+            or _until_whole(work)
             or routing.move(work, desired, seen=True)
         )
         if problem is not None:
@@ -117,6 +118,18 @@ def _until_grown(work: Work) -> Outcome | None:
         return Wait(f"green {d.green.name} grows: {seen.healthy} of {need} required targets are healthy", GROWING_EVERY)
     work.record(green_count=d.blue_count)
     return None
+
+
+def _until_whole(work: Work) -> Outcome | None:
+    """Green that lost a target gets time to get it back, and no more traffic meanwhile. It was looked at just now."""
+    d = work.deployment
+    seen, need = work.slots_seen[d.green.name], d.spec.health.required(green_keeps(d))
+    if seen.healthy >= need:
+        return None
+    reason = (
+        f"green {d.green.name} has {seen.healthy} of {need} required healthy targets: it gets no more traffic before"
+    )
+    return Wait(reason, GROWING_EVERY)
 
 
 def _until(work: Work, until: float) -> float:
