@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from bluegreen.domain.deployment import Phase, RollbackFacts, Route, Written
 from bluegreen.domain.events import Kind
 from bluegreen.domain.health import SlotHealth
 from bluegreen.domain.split import ALL_BLUE, Split
-from bluegreen.errors import AccessDeniedError, BluegreenError, RefusedError
+from bluegreen.errors import AccessDeniedError, BluegreenError, NotFoundError, RefusedError
 from bluegreen.lifecycle.outcome import Outcome, Wait
 from bluegreen.lifecycle.routes import late, routing
 from bluegreen.lifecycle.work import Work
 from bluegreen.together import both
+
+ANSWERED_NO = (AccessDeniedError, NotFoundError, RefusedError)
+"""What is said of one route and does not pass: the other routes are written all the same."""
 
 VERIFY_EVERY = 1.0
 """Seconds between two looks at the routes while a pre-empted driver's last write may still arrive."""
@@ -60,18 +64,17 @@ def _facts(work: Work) -> RollbackFacts:
 
 def _put_blue_back(work: Work, facts: RollbackFacts) -> Outcome | None:
     d = work.deployment
-    seen, blue = both(work.world.together, lambda: routing.observe_all(work), lambda: _look_at_blue(work, facts))
-    live = {route.name: found.split for route, found in zip(d.routes, seen, strict=True)}
-    to_write = [r for r in d.routes if live[r.name].green or not routing.can_only_be(r, ALL_BLUE)]
+    seen, blue = both(work.world.together, lambda: _look_at_routes(work), lambda: _look_at_blue(work, facts))
+    live, refused = seen
+    to_write = [r for r in d.routes if r.arn in live and (live[r.arn].green or not routing.can_only_be(r, ALL_BLUE))]
     waiting = _warm_blue(work, blue) if to_write and blue is not None else None
     if waiting is not None:
         return waiting
-    refused: list[BluegreenError] = []
     for route in to_write:
-        _say_what_is_overridden(work, route, live[route.name])
+        _say_what_is_overridden(work, route, live[route.arn])
         try:
             left = routing.write(work, route, ALL_BLUE).split
-        except (AccessDeniedError, RefusedError) as error:
+        except ANSWERED_NO as error:
             # One route that cannot be written does not keep the others back.
             refused.append(error)
             continue
@@ -81,6 +84,21 @@ def _put_blue_back(work: Work, facts: RollbackFacts) -> Outcome | None:
         raise refused[0]
     _blue_is_back(work, facts)
     return None
+
+
+def _look_at_routes(work: Work) -> tuple[dict[str, Split], list[BluegreenError]]:
+    """The live splits by ARN, and why the others cannot be read: those do not keep these back."""
+    live: dict[str, Split] = {}
+    refused: dict[str, BluegreenError] = {}
+
+    def look(route: Route) -> None:
+        try:
+            live[route.arn] = routing.observe(work, route).split
+        except ANSWERED_NO as error:
+            refused[route.arn] = error
+
+    work.world.together([partial(look, route) for route in work.deployment.routes])
+    return live, [refused[route.arn] for route in work.deployment.routes if route.arn in refused]
 
 
 def _blue_is_back(work: Work, facts: RollbackFacts) -> None:

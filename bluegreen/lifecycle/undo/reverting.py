@@ -16,7 +16,7 @@ from bluegreen.domain.deployment import Deployment
 from bluegreen.domain.events import Kind
 from bluegreen.domain.health import GroupSettings
 from bluegreen.domain.release import KnownGood
-from bluegreen.errors import AwsError
+from bluegreen.errors import AwsError, RefusedError
 from bluegreen.lifecycle.undo.scaling import service_range
 from bluegreen.lifecycle.work import Work
 
@@ -26,7 +26,7 @@ def say_what_stays(work: Work) -> None:
     d = work.deployment
     try:
         found = (*_groups_that_differ(work), *_routes_that_differ(work), *_blue_that_differs(work))
-    except AwsError as error:
+    except (AwsError, RefusedError) as error:
         found = (f"what else changed since the deployment began could not be read: {error.message}",)
     if found != d.not_reverted:
         events = [work.event(Kind.WARNING, f"not reverted: {each}") for each in found]
@@ -39,7 +39,7 @@ def whole_of(work: Work, ended: Deployment) -> dict[str, object]:
     try:
         groups = work.world.router.settings((d.blue, d.green))
         routes = {route.name: work.world.router.read(route, d.blue, d.green).actions for route in d.routes}
-    except AwsError:
+    except (AwsError, RefusedError):
         groups_found, routes = d.groups, {route.name: route.before for route in d.routes}
     else:
         groups_found = groups
