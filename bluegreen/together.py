@@ -31,9 +31,16 @@ def in_threads(parts: Sequence[Callable[[], None]]) -> None:
             raised[index] = error
 
     # Daemons: a Ctrl-C while they are waited for must not wait for AWS's answers.
-    threads = [threading.Thread(target=run, args=(index,), daemon=True) for index in range(len(parts) - 1)]
-    for thread in threads:
-        thread.start()
+    threads: list[threading.Thread] = []
+    for index in range(len(parts) - 1):
+        thread = threading.Thread(target=run, args=(index,), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # No more processes here: slower is better than not at all, for a rollback above all.
+            run(index)
+        else:
+            threads.append(thread)
     try:
         parts[-1]()
     except Exception as error:
