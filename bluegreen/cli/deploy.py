@@ -83,12 +83,18 @@ def _deploy(
 ) -> None:
     from bluegreen.cli.driving import drive
     from bluegreen.drivers import foreground
-    from bluegreen.drivers.background import drive_in_the_background
+    from bluegreen.drivers.background import attend_in_the_background, drive_in_the_background
 
     drive(
         app,
         lambda reporter: foreground.deploy(
-            session, loaded.spec, request, reporter, force=force, detach=drive_in_the_background if detach else None
+            session,
+            loaded.spec,
+            request,
+            reporter,
+            force=force,
+            detach=drive_in_the_background if detach else None,
+            attendant=attend_in_the_background,
         ),
         conclude=file.write if file else lambda deployment, error: None,
         notifier=session.notifier,

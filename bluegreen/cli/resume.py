@@ -34,6 +34,7 @@ def command(
     from bluegreen.cli.driving import drive
     from bluegreen.cli.steering import tell_asked
     from bluegreen.drivers import foreground, inquiry
+    from bluegreen.drivers.background import attend_in_the_background
 
     wish = _wish(accept_live, reassert)
     session, name = app.session_for("resume", service, config)
@@ -52,7 +53,7 @@ def command(
     file = JunitFile(session, name, junit_file) if junit_file else None
     return drive(
         app,
-        lambda reporter: foreground.resume(session, name, reporter),
+        lambda reporter: foreground.resume(session, name, reporter, attendant=attend_in_the_background),
         conclude=file.write if file else lambda deployment, error: None,
         notifier=session.notifier,
     )

@@ -1,12 +1,14 @@
-"""A process of its own drives a deployment on: after ``deploy --detach``, and to finish what a rollback left."""
+"""A process of its own: to drive on after ``deploy --detach``, to finish what a rollback left, to attend to a hold."""
 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 from bluegreen.domain.deployment import Deployment
 from bluegreen.errors import BluegreenError
+from bluegreen.lifecycle.holding import decides_itself_at
 from bluegreen.wiring import Session, state_folder
 
 
@@ -38,19 +40,37 @@ def drive_in_the_background(session: Session, deployment: Deployment) -> str:
     return f"process {pid} drives deployment {deployment.id} in the background (log: {log})"
 
 
+def attend_in_the_background(session: Session, deployment: Deployment) -> str:
+    """After a hold: the driver has ended, and somebody must see to it that it does not hold for ever."""
+    at = decides_itself_at(deployment)
+    end = time.strftime(", and at %H:%M UTC on %Y-%m-%d if nobody has decided", time.gmtime(at)) if at else ""
+    try:
+        pid, log = _start(session, deployment, "attend")
+    except OSError as error:
+        return (
+            f"no process could be started to stay with it ({error.strerror}): bluegreen attend {deployment.service} "
+            f"rolls back when green dies{end}"
+        )
+    return f"process {pid} stays with it in the background and rolls back when green dies{end} (log: {log})"
+
+
 # Private
 
 
 def _resume(session: Session, deployment: Deployment) -> tuple[int, Path]:
-    """Start ``bluegreen resume`` detached from this terminal; any other ``resume`` can do the same later."""
+    """``bluegreen resume``, detached from this terminal; any other ``resume`` can do the same later."""
+    return _start(session, deployment, "resume")
+
+
+def _start(session: Session, deployment: Deployment, command: str) -> tuple[int, Path]:
     folder = state_folder(session.environment)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = folder / f"{deployment.id}.log"
-    return session.spawn(_command(session, deployment), log), log
+    return session.spawn(_command(session, deployment, command), log), log
 
 
-def _command(session: Session, deployment: Deployment) -> list[str]:
-    command = [sys.executable, "-m", "bluegreen", "resume", deployment.service, "-o", "json"]
+def _command(session: Session, deployment: Deployment, name: str) -> list[str]:
+    command = [sys.executable, "-m", "bluegreen", name, deployment.service, "-o", "json"]
     command += ["--store", session.absolute_store_url]
     for option, value in (("--region", session.options.region), ("--profile", session.options.profile)):
         command += [option, value] if value else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,14 @@ from bluegreen.drivers.holder import take
 from bluegreen.drivers.loop import Loop, Successor, Until
 from bluegreen.errors import (
     BluegreenError,
+    HeldError,
     QuarantinedError,
     RefusedError,
     StoreUnavailableError,
     ThrottledError,
     UnreachableError,
 )
+from bluegreen.lifecycle.holding import may_turn_back
 from bluegreen.lifecycle.preflight import Found, Problem, judge, survey
 from bluegreen.notify.base import Reporter, Silent
 from bluegreen.wiring import Session
@@ -48,10 +51,12 @@ def deploy(
     *,
     force: bool = False,
     detach: Successor | None = None,
+    attendant: Successor | None = None,
     condemns: str | None = None,
 ) -> Deployment:
     """Run a release to its end; with ``detach``, start it and leave it to that successor.
 
+    Where it holds, the ``attendant`` stays with it, should nobody decide (attending.py).
     ``condemns`` is why the release that is live now goes into quarantine when this one has replaced it.
 
     Raises RefusedError (preflight), QuarantinedError, LockedError, and what ``Loop.run`` raises.
@@ -66,10 +71,17 @@ def deploy(
         session.store.release(lease)
         reporter.event(_event(deployment, Kind.WAITING, detach(session, deployment)))
         return deployment
-    return Loop(session, reporter).run(deployment.id, lease)
+    return _driven(Loop(session, reporter), session, deployment.id, lease, reporter, attendant=attendant)
 
 
-def resume(session: Session, service: str, reporter: Reporter, until: Until = lambda d: d.ended) -> Deployment:
+def resume(
+    session: Session,
+    service: str,
+    reporter: Reporter,
+    until: Until = lambda d: d.ended,
+    *,
+    attendant: Successor | None = None,
+) -> Deployment:
     """Take up the service's unfinished deployment. Raises RefusedError when there is none, LockedError when driven."""
     deployment = active(session, service)
     taken = take(session, service)
@@ -77,7 +89,7 @@ def resume(session: Session, service: str, reporter: Reporter, until: Until = la
     loop = Loop(session, reporter)
     # A lease that could not be noted is not given back: the next driver must see that it followed a silent one.
     loop.engine.take_up(deployment.id, taken.lease, taken.ended, dead=taken.dead)
-    return loop.run(deployment.id, taken.lease, until)
+    return _driven(loop, session, deployment.id, taken.lease, reporter, until, attendant)
 
 
 def active(session: Session, service: str) -> Deployment:
@@ -119,6 +131,25 @@ def start(
 
 
 # Private
+
+
+def _driven(
+    loop: Loop,
+    session: Session,
+    deployment_id: str,
+    lease: Lease,
+    reporter: Reporter,
+    until: Until = lambda d: d.ended,
+    attendant: Successor | None = None,
+) -> Deployment:
+    try:
+        return loop.run(deployment_id, lease, until)
+    except HeldError:
+        with suppress(StoreUnavailableError):
+            held = session.store.load(deployment_id)
+            if attendant is not None and held.hold is not None and may_turn_back(held):
+                reporter.event(_event(held, Kind.WAITING, attendant(session, held)))
+        raise
 
 
 def _passes(error: BluegreenError) -> bool:

@@ -15,9 +15,9 @@ from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.health import Observation
 from bluegreen.domain.release import KnownGood, Quarantined, ReleaseRequest
 from bluegreen.domain.service import Lease, ServiceState
-from bluegreen.domain.spec import Consequence
 from bluegreen.lifecycle import control
 from bluegreen.lifecycle.blocked import FOR_GOOD, blocked
+from bluegreen.lifecycle.holding import nobody_decided
 from bluegreen.lifecycle.machine import Lifecycle
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Reject, Wait
 from bluegreen.lifecycle.routes import late
@@ -190,12 +190,8 @@ class Engine:
     def _still_held(self, work: Work) -> Outcome:
         d = work.deployment
         assert d.hold is not None
-        limit = d.spec.deadlines.hold
-        may_turn_back = d.phase not in (Phase.ROLLBACK, Phase.TEARDOWN)
-        overdue = limit is not None and work.now() - d.hold.since >= limit
-        if overdue and may_turn_back and d.spec.deadlines.on_hold is Consequence.ROLL_BACK:
-            return Reject(f"nobody decided within {limit:g} s: {d.hold.reason}")
-        return Hold(d.hold.kind, d.hold.reason, d.hold.way_out)
+        why = nobody_decided(d, work.now())
+        return Reject(why) if why else Hold(d.hold.kind, d.hold.reason, d.hold.way_out)
 
     def _hold(self, work: Work, hold: HoldRecord, gates: tuple[str, ...]) -> None:
         known = work.deployment.hold

@@ -1,0 +1,96 @@
+"""Stay with a deployment that holds. Nobody drives it, so somebody must see that green dies, or that nobody decides.
+
+It takes no lease and writes nothing while it watches: whoever decides meanwhile meets no lock. When it must act, it
+does what an on-call would: it rolls back.
+"""
+
+from __future__ import annotations
+
+from bluegreen.domain.deployment import Deployment, Phase
+from bluegreen.drivers.foreground import active
+from bluegreen.drivers.loop import TRANSIENT, Successor
+from bluegreen.drivers.rollback import rollback
+from bluegreen.errors import AccessDeniedError, BluegreenError, CredentialsError, RefusedError
+from bluegreen.lifecycle.holding import may_turn_back, nobody_decided
+from bluegreen.notify.base import Reporter
+from bluegreen.wiring import Session
+
+LOOK_EVERY = 10.0
+"""Seconds between two looks."""
+
+PATIENCE = 1800.0
+"""Seconds for which AWS or the store may fail in a row before it gives up."""
+
+LOOKS = 2
+"""So often in a row green must be seen dead: tasks that are replaced leave none healthy for a moment."""
+
+
+def attend(session: Session, service: str, reporter: Reporter, finisher: Successor | None = None) -> Deployment:
+    """The deployment once somebody decided, or once it was rolled back.
+
+    Raises RefusedError when none is held, and what kept it from looking for ``PATIENCE`` seconds.
+    """
+    d = active(session, service)
+    if d.hold is None or not may_turn_back(d):
+        raise RefusedError(
+            f"deployment {d.id} does not hold for a decision: there is nothing to attend to",
+            hint=f"bluegreen status {service}",
+        )
+    session.region = d.spec.region
+    return _Attendant(session, d).stay(reporter, finisher)
+
+
+# Private
+
+
+class _Attendant:
+    def __init__(self, session: Session, held: Deployment) -> None:
+        self._session = session
+        self._held = held
+        self._dead = 0
+        self._failing_since: float | None = None
+
+    def stay(self, reporter: Reporter, finisher: Successor | None) -> Deployment:
+        while True:
+            try:
+                d = self._session.store.load(self._held.id)
+                if self._is_decided(d):
+                    return d
+                why = nobody_decided(d, self._session.clock.now()) or self._green_is_dead(d)
+                self._failing_since = None
+            except TRANSIENT as error:
+                self._give_up_at_last(error)
+                why = None
+            if why is not None:
+                # The rollback begins now, not when this process did.
+                self._session.began_at = self._session.clock.now()
+                return rollback(self._session, self._held.service, reporter, reason=why, finisher=finisher)
+            self._session.clock.sleep(LOOK_EVERY)
+
+    def _is_decided(self, d: Deployment) -> bool:
+        held = self._held.hold
+        return d.hold is None or held is None or d.hold.since != held.since or not may_turn_back(d)
+
+    def _green_is_dead(self, d: Deployment) -> str | None:
+        """Some of the users are sent to a green without one healthy target."""
+        try:
+            dead = self._has_traffic(d) and not self._session.compute.health(d.green).healthy
+        except (AccessDeniedError, CredentialsError):
+            # Its time still ends: the record can be read.
+            return None
+        self._dead = self._dead + 1 if dead else 0
+        if self._dead < LOOKS:
+            return None
+        reason = d.hold.reason if d.hold else "?"
+        return f"green {d.green.name} had no healthy target while the deployment was held: {reason}"
+
+    def _has_traffic(self, d: Deployment) -> bool:
+        if d.phase not in (Phase.SHIFT, Phase.BAKE):
+            return False
+        return any(self._session.router.read(route, d.blue, d.green).split.green for route in d.routes)
+
+    def _give_up_at_last(self, error: BluegreenError) -> None:
+        now = self._session.clock.monotonic()
+        self._failing_since = self._failing_since or now
+        if now - self._failing_since > PATIENCE:
+            raise error

@@ -1,0 +1,157 @@
+"""A deployment that holds is not left alone: somebody sees that green dies, or that nobody decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bluegreen.domain.deployment import Deployment, Phase
+from bluegreen.domain.events import Kind
+from bluegreen.domain.service import Control
+from bluegreen.domain.spec import Consequence, Deadlines, GateSpec
+from bluegreen.drivers.attending import LOOK_EVERY, attend
+from bluegreen.drivers.foreground import deploy, resume
+from bluegreen.drivers.inquiry import control
+from bluegreen.errors import HeldError, RefusedError, UnreachableError
+from bluegreen.hooks.base import Reading
+from tests.stage import NEW, SPEC, ScriptedGate, Stage
+
+HOUR = 3600.0
+
+
+def held(**deadlines: Any) -> Stage:
+    """Green has 5%, a gate cannot tell, and nobody drives."""
+    spec = replace(SPEC, gates=(GateSpec("errors", "alarm"),), deadlines=Deadlines(**deadlines))
+    stage = Stage(spec)
+    stage.gates["errors"] = ScriptedGate(
+        lambda: Reading("inconclusive", "1.2 of 1") if "orders-2" in stage.weights() else Reading("ok", "")
+    )
+    with pytest.raises(HeldError):
+        deploy(stage.session(), spec, NEW, stage.recorder)
+    stage.calls.clear()
+    return stage
+
+
+def attended(stage: Stage) -> Deployment:
+    return attend(stage.session("attend", host="elsewhere"), "orders", stage.recorder)
+
+
+def at_look(stage: Stage, number: int, act: Callable[[], object]) -> None:
+    looks = 0
+
+    def on_call(when: str, name: str) -> None:
+        nonlocal looks
+        looks += (when, name) == ("before", "store.load")
+        if looks == number:
+            stage.on_call = lambda when, name: None
+            act()
+
+    stage.on_call = on_call
+
+
+def test_a_driver_that_ends_with_a_hold_leaves_somebody_with_it() -> None:
+    spec = replace(SPEC, gates=(GateSpec("errors", "alarm"),))
+    stage = Stage(spec)
+    stage.gates["errors"] = ScriptedGate(
+        lambda: Reading("inconclusive", "1.2 of 1") if "orders-2" in stage.weights() else Reading("ok", "")
+    )
+    with pytest.raises(HeldError):
+        deploy(stage.session(), spec, NEW, stage.recorder, attendant=lambda session, d: f"4712 stays with {d.id}")
+    told = stage.recorder.events[-1]
+    assert (told.kind, told.message) == (Kind.WAITING, f"4712 stays with {stage.latest().id}")
+
+
+def test_nobody_decides_and_it_is_rolled_back_at_the_end_of_its_time() -> None:
+    stage = held(hold=HOUR)
+    began = stage.clock.now()
+    ended = attended(stage)
+    assert ended.phase is Phase.ROLLED_BACK
+    assert ended.rollback is not None
+    assert ended.rollback.reason == "nobody decided within 3600 s: gate errors cannot tell: 1.2 of 1"
+    assert ended.rollback.requested_at - began + LOOK_EVERY >= HOUR
+    assert ended.rollback.requested_at - began <= HOUR + 2 * LOOK_EVERY
+    assert stage.weights() == {"orders-1": 100}
+
+
+def test_no_lock_is_taken_and_nothing_written_while_it_only_watches() -> None:
+    stage = held(hold=HOUR)
+    attended(stage)
+    watched = stage.calls[: stage.calls.index("store.preempt")]
+    assert len(watched) > 1000
+    assert set(watched) == {"store.service", "store.load", "router.describe", "compute.health"}
+
+
+def test_a_decision_ends_it_and_stands() -> None:
+    stage = held(hold=HOUR)
+
+    def decide() -> None:
+        control(stage.session("resume"), "orders", Control.PROMOTE)
+        resume(stage.session("resume"), "orders", stage.recorder)
+
+    at_look(stage, 5, decide)
+    ended = attended(stage)
+    assert ended.phase is Phase.SUCCEEDED
+    assert stage.weights() == {"orders-2": 100}
+
+
+def test_a_green_that_dies_while_it_is_held_is_rolled_back_at_once() -> None:
+    stage = held(hold=HOUR)
+    at_look(stage, 3, lambda: stage.compute.mark(stage.two, "unhealthy"))
+    began = stage.clock.now()
+    ended = attended(stage)
+    assert ended.rollback is not None
+    assert ended.rollback.reason.startswith("green orders-2 had no healthy target while the deployment was held")
+    assert ended.rollback.requested_at - began < 10 * LOOK_EVERY
+    assert stage.weights() == {"orders-1": 100}
+
+
+def test_a_green_that_is_seen_dead_once_is_looked_at_again() -> None:
+    stage = held(hold=HOUR)
+
+    def dies_for_a_moment() -> None:
+        stage.compute.mark(stage.two, "unhealthy")
+        stage.on_call = lambda when, name: (
+            stage.compute.mark(stage.two, None) if (when, name) == ("after", "compute.health") else None
+        )
+
+    at_look(stage, 3, dies_for_a_moment)
+    ended = attended(stage)
+    assert ended.rollback is not None
+    assert ended.rollback.reason.startswith("nobody decided")
+
+
+@pytest.mark.parametrize("limits", [{"hold": None}, {"hold": HOUR, "on_hold": Consequence.HOLD}])
+def test_what_is_told_to_wait_for_ever_waits(limits: dict[str, Any]) -> None:
+    stage = held(**limits)
+
+    def decide() -> None:
+        assert stage.clock.now() - stage.latest().started_at > 2 * HOUR
+        control(stage.session("resume"), "orders", Control.PROMOTE)
+        resume(stage.session("resume"), "orders", stage.recorder)
+
+    at_look(stage, int(2 * HOUR / LOOK_EVERY) + 1, decide)
+    assert attended(stage).phase is Phase.SUCCEEDED
+
+
+def test_an_aws_that_does_not_answer_for_minutes_is_waited_for() -> None:
+    stage = held(hold=HOUR)
+    failing = 30
+
+    def on_call(when: str, name: str) -> None:
+        nonlocal failing
+        if (when, name) == ("before", "router.describe") and failing and stage.phase() is Phase.SHIFT:
+            failing -= 1
+            raise UnreachableError("no route to host")
+
+    stage.on_call = on_call
+    assert attended(stage).phase is Phase.ROLLED_BACK
+
+
+def test_where_nothing_holds_there_is_nothing_to_attend_to() -> None:
+    stage = Stage()
+    deploy(stage.session(), SPEC, NEW, stage.recorder)
+    with pytest.raises(RefusedError, match="no unfinished deployment"):
+        attended(stage)
