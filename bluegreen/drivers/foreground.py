@@ -148,7 +148,8 @@ def _driven(
         with suppress(StoreUnavailableError):
             held = session.store.load(deployment_id)
             if attendant is not None and held.hold is not None and may_turn_back(held):
-                reporter.event(_event(held, Kind.WAITING, attendant(session, held)))
+                told = _event(held, Kind.WAITING, attendant(session, held))
+                reporter.event(replace(told, at=session.clock.now()))
         raise
 
 

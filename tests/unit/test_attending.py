@@ -61,6 +61,7 @@ def test_a_driver_that_ends_with_a_hold_leaves_somebody_with_it() -> None:
     with pytest.raises(HeldError):
         deploy(stage.session(), spec, NEW, stage.recorder, attendant=lambda session, d: f"4712 stays with {d.id}")
     told = stage.recorder.events[-1]
+    assert told.at == stage.clock.now() > stage.latest().started_at
     assert (told.kind, told.message) == (Kind.WAITING, f"4712 stays with {stage.latest().id}")
 
 
