@@ -13,10 +13,10 @@ from bluegreen.domain.deployment import Deployment, HoldKind, Phase, PhaseSpan, 
 from bluegreen.domain.deployment import Hold as HoldRecord
 from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.health import Observation
-from bluegreen.domain.release import KnownGood, Quarantined, ReleaseRequest
+from bluegreen.domain.release import KnownGood, Quarantined, Release, ReleaseRequest
 from bluegreen.domain.service import Lease, ServiceState
 from bluegreen.lifecycle import control
-from bluegreen.lifecycle.blocked import FOR_GOOD, blocked
+from bluegreen.lifecycle.blocked import FOR_GOOD, PASSING, blocked
 from bluegreen.lifecycle.holding import nobody_decided
 from bluegreen.lifecycle.machine import Lifecycle
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Reject, Wait
@@ -152,8 +152,19 @@ class Engine:
         else:
             return None
         known = ended.fingerprint if release is ended.release else None
-        fingerprint = known or self._world.compute.fingerprint(request, ended.previous)
+        fingerprint = known or self._fingerprint(work, request, ended.previous)
         return Quarantined(release, fingerprint, ended.id, reason, work.now())
+
+    def _fingerprint(self, work: Work, request: ReleaseRequest, live: Release) -> str:
+        """Empty, which matches none, where it cannot be known: a deployment whose release is live ends all the same."""
+        try:
+            return self._world.compute.fingerprint(request, live)
+        except FOR_GOOD as error:
+            if isinstance(error, PASSING):
+                raise
+            text = f"{live.id} goes into quarantine by its name alone, and is not recognised again: {error.message}"
+            work.publish(work.event(Kind.WARNING, text))
+            return ""
 
     def _reject(self, work: Work, reason: str) -> float:
         facts = RollbackFacts(reason, "bluegreen", work.now(), work.deployment.phase)

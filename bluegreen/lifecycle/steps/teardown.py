@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bluegreen.domain.deployment import HoldKind, Slot
+from bluegreen.domain.deployment import Deployment, HoldKind, Slot
 from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_GREEN
@@ -67,14 +67,21 @@ def _not_yet(work: Work) -> Outcome | None:
         return Wait("the split settles before blue is touched", until - work.now(), until)
     if work.aws_now() <= work.deployment.late_until:
         return _until_nothing_is_late(work)
-    if not routing.is_set(work.deployment, ALL_GREEN) or any(split.blue for split in work.live_seen.values()):
+    if not _is_all_on_green(work.deployment) or any(split.blue for split in work.live_seen.values()):
         service = work.deployment.service
         return Hold(
             HoldKind.DRIFT,
             "blue still has production traffic, so it is not scaled in",
-            f"bluegreen resume {service} --reassert, or bluegreen rollback {service}",
+            "give green all weight again (the weights that are live were accepted), then "
+            f"bluegreen resume {service} --accept-live; or bluegreen rollback {service}",
         )
     return None
+
+
+def _is_all_on_green(d: Deployment) -> bool:
+    """By the record, whatever the weights: those that a person wrote and accepted may be 0 and 1."""
+    written = [route.written for route in d.routes]
+    return all(each is not None and each.confirmed and each.split.same_share(ALL_GREEN) for each in written)
 
 
 def _until_nothing_is_late(work: Work) -> Wait:
