@@ -95,7 +95,7 @@ def _verdict(d: Deployment) -> BluegreenError | None:
     from bluegreen.cli.driving import must_be_live
     from bluegreen.errors import DeadlineError
 
-    if d.rollback is None or d.rollback.by == "bluegreen":
+    if d.rollback is None or (d.ended and d.condemns is not None and d.rollback.by == "bluegreen"):
         return must_be_live(d)
     if d.rollback.safe_at is not None:
         return None
