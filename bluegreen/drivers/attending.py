@@ -10,7 +10,7 @@ from bluegreen.domain.deployment import Deployment, Phase
 from bluegreen.drivers.foreground import active
 from bluegreen.drivers.loop import TRANSIENT, Successor
 from bluegreen.drivers.rollback import rollback
-from bluegreen.errors import AccessDeniedError, BluegreenError, CredentialsError, RefusedError
+from bluegreen.errors import AwsError, BluegreenError, RefusedError
 from bluegreen.lifecycle.holding import may_turn_back, nobody_decided
 from bluegreen.notify.base import Reporter
 from bluegreen.wiring import Session
@@ -57,14 +57,13 @@ class _Attendant:
                 if self._is_decided(d):
                     return d
                 why = nobody_decided(d, self._session.clock.now()) or self._green_is_dead(d)
+                if why is not None:
+                    # The rollback begins now, not when this process did.
+                    self._session.began_at = self._session.clock.now()
+                    return rollback(self._session, self._held.service, reporter, reason=why, finisher=finisher)
                 self._failing_since = None
             except TRANSIENT as error:
                 self._give_up_at_last(error)
-                why = None
-            if why is not None:
-                # The rollback begins now, not when this process did.
-                self._session.began_at = self._session.clock.now()
-                return rollback(self._session, self._held.service, reporter, reason=why, finisher=finisher)
             self._session.clock.sleep(LOOK_EVERY)
 
     def _is_decided(self, d: Deployment) -> bool:
@@ -75,8 +74,10 @@ class _Attendant:
         """Some of the users are sent to a green without one healthy target."""
         try:
             dead = self._has_traffic(d) and not self._session.compute.health(d.green).healthy
-        except (AccessDeniedError, CredentialsError):
-            # Its time still ends: the record can be read.
+        except TRANSIENT:
+            raise
+        except (AwsError, RefusedError):
+            # A call that is not allowed, a route that is gone. Its time still ends: the record can be read.
             return None
         self._dead = self._dead + 1 if dead else 0
         if self._dead < LOOKS:

@@ -15,7 +15,7 @@ from bluegreen.domain.spec import Consequence, Deadlines, GateSpec
 from bluegreen.drivers.attending import LOOK_EVERY, attend
 from bluegreen.drivers.foreground import deploy, resume
 from bluegreen.drivers.inquiry import control
-from bluegreen.errors import HeldError, RefusedError, UnreachableError
+from bluegreen.errors import HeldError, RefusedError, StoreUnavailableError, UnreachableError
 from bluegreen.hooks.base import Reading
 from tests.stage import NEW, SPEC, ScriptedGate, Stage
 
@@ -156,3 +156,30 @@ def test_where_nothing_holds_there_is_nothing_to_attend_to() -> None:
     deploy(stage.session(), SPEC, NEW, stage.recorder)
     with pytest.raises(RefusedError, match="no unfinished deployment"):
         attended(stage)
+
+
+def test_a_route_that_was_removed_does_not_keep_a_decision_from_its_time() -> None:
+    stage = held(hold=HOUR, on_hold=Consequence.ROLL_BACK)
+    route = next(iter(stage.router.routes))
+    gone = stage.router.routes.pop(route)
+    since = stage.clock.now()
+
+    def somebody_makes_it_again(when: str, name: str) -> None:
+        if stage.clock.now() >= since + HOUR - LOOK_EVERY:
+            stage.router.routes[route] = gone
+
+    stage.on_call = somebody_makes_it_again
+    assert attended(stage).phase is Phase.ROLLED_BACK
+
+
+def test_a_store_that_fails_as_the_rollback_begins_is_asked_again() -> None:
+    stage = held(hold=HOUR, on_hold=Consequence.ROLL_BACK)
+    left = [StoreUnavailableError("no answer")]
+
+    def on_call(when: str, name: str) -> None:
+        if left and (when, name) == ("before", "store.preempt"):
+            raise left.pop()
+
+    stage.on_call = on_call
+    assert attended(stage).phase is Phase.ROLLED_BACK
+    assert not left
