@@ -95,7 +95,10 @@ def _evidence(state: State, settings: Settings) -> list[Evidence]:
         about = f"slower than blue's p{100 * settings.quantile:g}"
         if state.latency.threshold is not None:
             about += f" ({1000 * state.latency.threshold:.3g} ms)"
-        found.append(evidence(state.latency.comparison, settings.latency, settings.each, about))
+        slow = evidence(state.latency.comparison, settings.latency, settings.each, about)
+        if state.latency.blue is not None and state.latency.threshold is None:
+            slow = replace(slow, reason=f"{about}: not compared yet, blue's first requests only show how slow that is")
+        found.append(slow)
     return found
 
 

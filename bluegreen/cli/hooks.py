@@ -32,6 +32,7 @@ def list_(app: App, config: str) -> None:
     Those with the same number under "together" run at the same time. Reads the configuration alone; AWS is not asked.
     """
     from bluegreen.drivers.trying import points_in_order
+    from bluegreen.report.times import duration
 
     session, service = app.session_of("hooks list", config)
     spec = app.load(session, config, with_release=False).spec
@@ -41,7 +42,7 @@ def list_(app: App, config: str) -> None:
             hook.point.value,
             hook.name,
             hook.kind,
-            f"{hook.timeout:g} s",
+            duration(hook.timeout),
             str(hook.retries),
             hook.unavailable.value,
             numbers.get(hook.group, ""),
@@ -50,7 +51,7 @@ def list_(app: App, config: str) -> None:
         for hook in points_in_order(spec.hooks)
     ]
     rows += [("gate", gate.name, gate.kind, "", "", "", "", "yes") for gate in spec.gates]
-    rows += [("notify", each.name, each.kind, f"{each.timeout:g} s", "", "", "", "no") for each in spec.notify]
+    rows += [("notify", each.name, each.kind, duration(each.timeout), "", "", "", "no") for each in spec.notify]
     headers = ("point", "name", "kind", "timeout", "retries", "unavailable", "together", "decides")
     if app.json:
         from bluegreen.cli.terminal import show_json
@@ -181,9 +182,11 @@ def _show(app: App, title: str, verdict: Passed | Failed) -> None:
             }
         )
     else:
+        from bluegreen.report.phases import number
+
         for line in verdict.output:
             click.echo(line)
-        numbers = ", ".join(f"{name} {value:g}" for name, value in verdict.numbers.items())
+        numbers = ", ".join(f"{name} {number(value)}" for name, value in verdict.numbers.items())
         click.echo(f"{'passed' if passed else 'failed'}: {title}: {said}{f' ({numbers})' if numbers else ''}")
         for name, place in verdict.links.items():
             click.echo(f"  {name}: {place}")

@@ -84,7 +84,7 @@ def show_plan(app: App, session: Session, service: str, to: str | None) -> None:
     planned = plan(session, service, to=to)
     if app.json:
         return show_json(plan_data(service, planned))
-    return show(app, plan_lines(service, planned, width(sys.stdout)))
+    return show(app, plan_lines(service, planned, width(sys.stdout), to))
 
 
 # Private

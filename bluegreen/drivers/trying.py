@@ -88,8 +88,9 @@ def try_notifiers(session: Session, spec: Spec, name: str | None, moment: Moment
     """Tell one, or all, that this is a trial; answers how many could not be told. Raises UsageError for no such one."""
     chosen = [each for each in spec.notify if name in (None, each.name)]
     if not chosen:
-        known = ", ".join(each.name for each in spec.notify) or "none"
-        raise UsageError(f"the configuration has no notifier {name or ''}".rstrip(), hint=f"its notifiers: {known}")
+        known = ", ".join(each.name for each in spec.notify)
+        hint = f"its notifiers: {known}" if known else "add one to its notify section: docs/hooks.md shows how"
+        raise UsageError(f"the configuration has no notifier {name or ''}".rstrip(), hint=hint)
     fact = Fact(
         moment=moment,
         at=session.clock.now(),

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as Xml
 
 from bluegreen.domain.deployment import Deployment, HookRun, HookStatus
 from bluegreen.domain.spec import HookPoint, HookSpec
+from bluegreen.report.phases import number
 from bluegreen.report.times import iso
 
 _WRONG = {HookStatus.FAILED: "failure", HookStatus.UNAVAILABLE: "error"}
@@ -98,7 +99,7 @@ def _why_skipped(run: HookRun) -> str:
 
 
 def _properties(run: HookRun) -> dict[str, str]:
-    numbers = {name: f"{value:g}" for name, value in run.numbers.items()}
+    numbers = {name: number(value) for name, value in run.numbers.items()}
     attempts = {"attempts": str(run.attempts)} if numbers or run.attempts > 1 else {}
     return {**numbers, **attempts, **run.links, **({"dry_run": "true"} if run.dry_run else {})}
 

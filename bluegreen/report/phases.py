@@ -98,8 +98,13 @@ def shift_plan(steps: Sequence[ShiftStep]) -> str:
 
 def hook_numbers(run: HookRun) -> str:
     """The first few numbers that its words do not tell already, as ``p99 0.21, requests 100``."""
-    told = [f"{name} {value:.4g}" for name, value in run.numbers.items() if name != "seconds"]
+    told = [f"{name} {number(value)}" for name, value in run.numbers.items() if name != "seconds"]
     return ", ".join([number for number in told if number.split()[-1] not in run.detail][:4])
+
+
+def number(value: float) -> str:
+    """To four digits, and never as ``1.5e+04``: a count of requests is read as one."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 # Private

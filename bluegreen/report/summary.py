@@ -41,8 +41,8 @@ def rollback_summary(d: Deployment, now: float, width: int) -> list[Line]:
     return [*lines, *wrapped(line("  next           "), again, width)]
 
 
-def plan_lines(service: str, plan: RollbackPlan, width: int) -> list[Line]:
-    """``rollback --dry-run``: its class, what it would write, how long it takes."""
+def plan_lines(service: str, plan: RollbackPlan, width: int, to: str | None = None) -> list[Line]:
+    """``rollback --dry-run``: its class, what it would write, how long it takes. ``to``: the release that was named."""
     lines = wrapped(line(Span(f"{service}: ", Style.BOLD)), plan.summary, width)
     for number, sentence in enumerate(plan.writes, 1):
         lines += wrapped(line(f"  {number}. "), sentence, width)
@@ -51,7 +51,8 @@ def plan_lines(service: str, plan: RollbackPlan, width: int) -> list[Line]:
     takes = "not known: no launch of this service is on record" if plan.seconds is None else _about(plan)
     lines += wrapped(line("  safe after  "), takes, width)
     done = line(Span("  Dry run: nothing was changed.", Style.DIM))
-    return [*lines, done, line(Span("  to do it    ", Style.DIM), Span(f"bluegreen rollback {service}", Style.BOLD))]
+    typed = f"bluegreen rollback {service}" + (f" --to {to}" if to else "")
+    return [*lines, done, line(Span("  to do it    ", Style.DIM), Span(typed, Style.BOLD))]
 
 
 def requested(request: ReleaseRequest) -> str:
@@ -88,7 +89,7 @@ def _about(plan: RollbackPlan) -> str:
     assert plan.seconds is not None
     if plan.klass == "flip" and plan.seconds <= 1:
         return "less than a second"
-    return f"about {duration(plan.seconds)}, the time its last launch took"
+    return f"about {duration(plan.seconds)}, the time the last launch took"
 
 
 def _dry_runs(d: Deployment, width: int) -> list[Line]:

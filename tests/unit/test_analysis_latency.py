@@ -75,6 +75,12 @@ def test_latencies_that_were_asked_for_and_never_came_are_no_success() -> None:
     assert "no data" in found.reason
 
 
+def test_the_first_requests_of_both_sides_are_not_called_no_requests() -> None:
+    reason = verdict(after(1, green=1.0), SETTINGS).reason
+    assert reason.startswith("slower than blue's p99: not compared yet")
+    assert "no requests" not in reason
+
+
 def test_an_interval_is_judged_by_the_threshold_of_those_before_it() -> None:
     fast, slow = Histogram((0.1, 0.2), (9800, 150, 50)), Histogram((0.1, 0.2), (0, 0, 300))
     state = update(State(), Interval(Side(0), Side(10000, 0, fast)), SETTINGS)

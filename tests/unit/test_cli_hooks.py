@@ -46,7 +46,7 @@ def test_list_shows_hooks_in_the_order_they_run(desk: Desk) -> None:
         ["gate", "alarm", "alarm"],
     ]
     told = json.loads(desk.type("hooks", "list", "-c", str(desk.config), "-o", "json").stdout)
-    assert told["hooks"][1]["timeout"] == "30 s"
+    assert told["hooks"][1]["timeout"] == "30s"
 
 
 def test_run_tells_the_hook_what_a_deployment_would_and_records_nothing(desk: Desk) -> None:

@@ -19,6 +19,7 @@ from bluegreen.drivers.inquiry import Status
 from bluegreen.drivers.rollback import Plan
 from bluegreen.lifecycle.preflight import Problem
 from bluegreen.report import data, facts, summary, tables
+from bluegreen.report.phases import number
 from bluegreen.report.places import slot_health
 from bluegreen.report.status import status_lines
 from bluegreen.report.text import clip, fold, line, plain, plain_text
@@ -155,6 +156,11 @@ def test_rollback_before_the_write_says_that_traffic_is_not_back() -> None:
     assert text.startswith("NOT SAFE YET: traffic is not yet back on blue (orders-1, orders:41)")
 
 
+@pytest.mark.parametrize(("value", "said"), [(15000.0, "15000"), (123.456, "123.5"), (6.17216, "6.172"), (0.0, "0")])
+def test_a_number_is_short_and_a_count_is_never_in_powers_of_ten(value: float, said: str) -> None:
+    assert number(value) == said
+
+
 def test_dry_run_of_a_flip_tells_class_writes_and_time() -> None:
     writes = ("prod:443: all traffic to blue orders-1 (orders:41)",)
     plan = Plan("flip", "flip: blue orders-1 is warm and takes all traffic", writes, 1.0)
@@ -163,7 +169,8 @@ def test_dry_run_of_a_flip_tells_class_writes_and_time() -> None:
 
 def test_dry_run_of_a_redeployment_tells_how_long_a_launch_takes() -> None:
     plan = Plan("redeployment", "redeployment of orders:41", ("orders:41 is launched",), 95.0)
-    assert "safe after  about 1m 35s, the time its last launch took" in plain_text(summary.plan_lines("o", plan, 80))
+    assert "safe after  about 1m 35s, the time the last launch took" in plain_text(summary.plan_lines("o", plan, 80))
+    assert plain_text(summary.plan_lines("o", plan, 80, "orders:41")).endswith("bluegreen rollback o --to orders:41")
     unknown = replace(plan, seconds=None)
     assert "safe after  not known: no launch" in plain_text(summary.plan_lines("o", unknown, 80))
 
