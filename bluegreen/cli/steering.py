@@ -47,11 +47,11 @@ def tell_asked(app: App, session: Session, d: Deployment, wish: Control, *, hear
                 "heard": heard,
             }
         )
-    if driver is None:
+    if driver is None and not heard:
         click.echo(f"noted: deployment {d.id} {_EFFECT[wish]} as soon as it is driven; no process drives it now")
         return click.echo(f"next: bluegreen resume {d.service}")
-    if heard:
-        click.echo(f"{driver} heard it: deployment {d.id} {_EFFECT[wish]}")
+    if heard:  # A driver that is told to pause ends with it, mostly before this looks for its lock.
+        click.echo(f"{driver or 'its driver'} heard it: deployment {d.id} {_EFFECT[wish]}")
     else:
         click.echo(f"left for {driver}, which has not answered yet: deployment {d.id} {_EFFECT[wish]}")
-    return click.echo(f"next: bluegreen status {d.service}")
+    return click.echo(f"next: bluegreen {'resume' if wish is Control.PAUSE else 'status'} {d.service}")

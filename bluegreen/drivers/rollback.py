@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from bluegreen.domain.deployment import Deployment, Phase, RollbackFacts
 from bluegreen.domain.events import Event, Kind
-from bluegreen.domain.release import KnownGood, Release, ReleaseRequest
+from bluegreen.domain.release import Release, ReleaseRequest
 from bluegreen.domain.service import Lease, ServiceState
 from bluegreen.domain.spec import ShiftStep, Spec
 from bluegreen.drivers.holder import is_known_dead
@@ -116,28 +116,33 @@ def _plan_redeployment(session: Session, state: ServiceState, service: str, to: 
             "nothing",
             f"deployment {last.id} was rolled back already: {last.previous.label} is live on {last.blue.name}",
         )
-    target = _target(state.known_good, last, to)
+    target = _target(state, last, to)
     if target is None:
-        return Plan("nothing", f"no known-good release of {service} other than the live one is known")
+        return Plan("nothing", f"no release of {service} is known that was good, is not live and was not rolled back")
     seconds = _launch_seconds(last)
     writes = (
         f"{target.label} is launched on the idle slot beside the live one",
         "once it is healthy: all traffic there at once",
         "then the present release is drained, scaled in and quarantined",
     )
-    return Plan(
-        "redeployment", f"redeployment of {target.label}: the deployment has ended", writes, seconds, last, target
-    )
+    # One that only its name is known of, from --to: whether ECS has it is seen when it is deployed.
+    known = "" if target.images else ", which no record here knows"
+    summary = f"redeployment of {target.label}{known}: the deployment has ended"
+    return Plan("redeployment", summary, writes, seconds, last, target)
 
 
-def _target(known_good: tuple[KnownGood, ...], last: Deployment, to: str | None) -> Release | None:
+def _target(state: ServiceState, last: Deployment, to: str | None) -> Release | None:
+    """The one that was named; otherwise the newest good one. What was rolled back is not gone back to unasked: the
+    second rollback in a row goes further back, not forward to what the first one left.
+    """
     live = last.release if last.phase is Phase.SUCCEEDED else last.previous
     if to is not None:
-        known = [entry.release for entry in known_good] + [last.previous]
+        known = [entry.release for entry in state.known_good] + [last.previous]
         named = [r for r in known if to in (r.id, r.task_definition)]
         return named[0] if named else Release(to.rsplit("/", 1)[-1], to)
-    others = [entry.release for entry in known_good if live is None or entry.release.id != live.id]
-    return others[0] if others else last.previous
+    bad = {entry.release.id for entry in state.quarantine} | ({live.id} if live else set())
+    good = [entry.release for entry in state.known_good] + [last.previous]
+    return next((release for release in good if release.id not in bad), None)
 
 
 def _launch_seconds(d: Deployment) -> float | None:

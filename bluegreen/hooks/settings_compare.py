@@ -172,7 +172,7 @@ class CompareSettings(Settings):
         if self.errors is None and self.latency is None:
             raise ValueError("there is nothing to compare: errors and latency are both false")
         if self.period % 1 or (self.prometheus is None and self.period % 60 and self.period not in _FINEST):
-            raise ValueError("a period is 1s, 5s, 10s, 30s or whole minutes; the load balancer's metrics need 1m")
+            raise ValueError("a period is 1s, 5s, 10s, 30s or whole minutes; AWS's load balancers report each 1m")
         asked = self.prometheus
         if asked is not None and self.errors is not None and asked.errors is None:
             raise ValueError("prometheus needs a query for errors, or errors: false")

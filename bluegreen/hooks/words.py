@@ -45,7 +45,10 @@ def findings(lines: Iterable[str]) -> Findings:
 def took(seconds: float) -> str:
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours >= 2 else f"{seconds / 60:.1f} min"
 
 
 def shortened(text: str, longest: int = _LONGEST_LINE) -> str:

@@ -108,7 +108,7 @@ class _Survey:
 
     def run(self, request: ReleaseRequest | None) -> Found:
         found, spec = self._found, self._found.spec
-        found.slots = self._try("slots", lambda: self._world.compute.resolve(spec))
+        found.slots = self._try(f"slots, cluster {spec.cluster}", lambda: self._world.compute.resolve(spec))
         if found.slots is None:
             return found
         slots = found.slots
@@ -129,7 +129,9 @@ class _Survey:
         roles = found.roles
         if request is not None and roles is not None and roles[0].name in found.current:
             blue = found.current[roles[0].name]
-            found.fingerprint = self._try("release", lambda: self._world.compute.fingerprint(request, blue))
+            named = request.task_definition or ""
+            where = f"release {named.rsplit('/', 1)[-1]}".rstrip()
+            found.fingerprint = self._try(where, lambda: self._world.compute.fingerprint(request, blue))
         return found
 
     def _route(self, index: int, spec: RouteSpec, slots: tuple[Slot, Slot]) -> None:

@@ -101,7 +101,7 @@ def preempted(state: ServiceState, lease: Lease) -> PreemptedError:
         return PreemptedError(f"{lease.owner} has given back its lock on service {state.service}")
     return PreemptedError(
         f"{state.last_owner or 'another driver'} took service {state.service} over from {lease.owner}",
-        hint=f"see where it stands: bluegreen status {state.service}",
+        hint=f"where the traffic goes is up to that process now: bluegreen status {state.service} shows it",
     )
 
 

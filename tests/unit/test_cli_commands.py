@@ -157,6 +157,9 @@ def test_rollback_after_the_end_is_a_redeployment(desk: Desk) -> None:
     desk.deploy()
     plan = desk.type("rollback", "orders", "--dry-run", "-o", "json")
     assert json.loads(plan.stdout)["class"] == "redeployment"
+    strange = desk.type("rollback", "orders", "--dry-run", "--to", "orders:99").stdout
+    assert "redeployment of orders:99, which no record here knows: the deployment has ended" in strange
+    assert strange.rstrip().endswith("bluegreen rollback orders --to orders:99")
     result = desk.type("rollback", "orders")
     assert result.exit_code == 0
     assert "LIVE: orders:1 (orders:1) is live in orders-1" in result.stdout
@@ -196,6 +199,15 @@ def test_rollback_without_store_and_configuration_says_what_it_needs(desk: Desk)
     assert "without the state store a rollback needs the configuration" in result.stderr
 
 
+def test_second_rollback_in_a_row_does_not_go_back_to_what_the_first_one_left(desk: Desk) -> None:
+    desk.deploy()
+    assert desk.type("rollback", "orders").exit_code == 0
+    again = desk.type("rollback", "orders")
+    assert again.exit_code == 6
+    assert "is not live and was not rolled back" in again.stderr
+    assert desk.stage.weights() == {"orders-1": 100}
+
+
 def test_abort_rolls_back_and_never_redeploys(desk: Desk) -> None:
     assert desk.type("abort", "orders").exit_code == 6
     result = started(desk).type("abort", "orders", "--wait", "--reason", "wrong branch")
@@ -225,6 +237,22 @@ def test_wish_that_the_driver_takes_says_that_it_was_heard(desk: Desk, command: 
     result = desk.type(command, "orders")
     assert result.exit_code == 0
     assert "ci@build-7 (pid 12, deploy) heard it: deployment orders-" in result.stdout
+
+
+def test_a_driver_that_paused_and_ended_is_not_called_missing(desk: Desk) -> None:
+    store = started(desk).stage.memory
+    lease = store.acquire("orders", Owner("ci", "build-7", 12, "deploy"), now=desk.stage.clock.now())
+
+    def pause_and_end(when: str, name: str) -> None:
+        if (when, name) == ("after", "store.service") and store.service("orders").control is not None:
+            store.clear_request(lease)
+            store.release(lease)
+
+    desk.stage.on_call = pause_and_end
+    result = desk.type("pause", "orders")
+    assert "holds where it stands" in result.stdout
+    assert result.stdout.splitlines()[-1] == "next: bluegreen resume orders"
+    assert "no process drives it now" not in result.stdout
 
 
 def test_resume_waits_for_a_silent_drivers_lock_to_end_and_drives_on_then(desk: Desk) -> None:
