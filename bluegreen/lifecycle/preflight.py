@@ -130,7 +130,7 @@ class _Survey:
         if request is not None and roles is not None and roles[0].name in found.current:
             blue = found.current[roles[0].name]
             named = request.task_definition or ""
-            where = f"release {named.rsplit('/', 1)[-1]}".rstrip()
+            where = f"task definition {named.rsplit('/', 1)[-1]}" if named else "release"
             found.fingerprint = self._try(where, lambda: self._world.compute.fingerprint(request, blue))
         return found
 
