@@ -89,3 +89,14 @@ def test_a_listener_made_a_redirect_while_blue_drains_does_not_keep_the_deployme
 
     stage.on_call = on_call
     assert deploy(stage.session(), stage.spec, NEW, stage.recorder).phase is Phase.SUCCEEDED
+
+
+def test_weights_that_somebody_took_away_altogether_are_put_back_before_a_rollback_is_safe() -> None:
+    """By the record no traffic ever left blue; live, nobody gets any."""
+    stage = Stage()
+    driven_until(stage, lambda: stage.phase() is Phase.TEST)
+    route = next(iter(stage.router.routes))
+    stage.router.set_weights(route, {stage.one.target_group_arn: 0, stage.two.target_group_arn: 0})
+    rollback(stage.session("rollback"), "orders", stage.recorder)
+    assert stage.weights() == {"orders-1": 100}
+    assert "written by someone else; the rollback overrides it" in stage.recorder.text()

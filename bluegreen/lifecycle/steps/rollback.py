@@ -66,7 +66,11 @@ def _put_blue_back(work: Work, facts: RollbackFacts) -> Outcome | None:
     d = work.deployment
     seen, blue = both(work.world.together, lambda: _look_at_routes(work), lambda: _look_at_blue(work, facts))
     live, refused = seen
-    to_write = [r for r in d.routes if r.arn in live and (live[r.arn].green or not routing.can_only_be(r, ALL_BLUE))]
+    to_write = [
+        r
+        for r in d.routes
+        if r.arn in live and (not live[r.arn].same_share(ALL_BLUE) or not routing.can_only_be(r, ALL_BLUE))
+    ]
     waiting = _warm_blue(work, blue) if to_write and blue is not None else None
     if waiting is not None:
         return waiting
