@@ -9,7 +9,7 @@ from typing import Any
 
 from bluegreen.errors import BluegreenError, HookUnavailableError
 from bluegreen.hooks.base import Gate, Reading, State, Watch
-from bluegreen.hooks.words import shortened
+from bluegreen.hooks.words import finite, shortened
 from bluegreen.redact import Redactor
 
 LARGEST_MEMORY = 16_384
@@ -31,16 +31,18 @@ class GuardedGate:
             raise
         except BluegreenError as error:
             raise self._broken(error.message) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._broken(f"{type(error).__name__}: {error}") from error
         if not isinstance(answer, Reading):
             raise self._broken(f"it answered {type(answer).__name__}, which is no reading")
         if answer.state not in list(State):
             raise self._broken(f"its state {answer.state!r} is none of {', '.join(State)}")
         detail = shortened(self._redactor.text(str(answer.detail)))
-        return Reading(
-            answer.state, detail, _numbers(answer.numbers), self._plain(answer.memory), bool(answer.done), answer.due
-        )
+        try:
+            numbers, due = finite(answer.numbers), _moment(answer.due)
+        except (TypeError, ValueError) as error:
+            raise self._broken(f"its numbers cannot be kept: {error}") from error
+        return Reading(answer.state, detail, numbers, self._plain(answer.memory), bool(answer.done), due)
 
     # Private
 
@@ -58,9 +60,9 @@ class GuardedGate:
         return HookUnavailableError(shortened(self._redactor.text(f"{self._title} is broken: {what}")))
 
 
-def _numbers(told: Mapping[str, object]) -> dict[str, float]:
-    return {
-        str(name): float(value)
-        for name, value in dict(told).items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    }
+def _moment(due: object) -> float | None:
+    if due is None:
+        return None
+    if isinstance(due, int | float) and math.isfinite(due):
+        return float(due)
+    raise TypeError(f"its due is {due!r}, which is no time")

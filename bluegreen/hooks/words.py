@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import signal
 from collections.abc import Iterable, Mapping
@@ -91,6 +92,15 @@ def call_json(call: HookCall) -> str:
             "facts": dict(call.facts),
         }
     )
+
+
+def finite(told: Mapping[str, object]) -> dict[str, float]:
+    """The numbers among what a plug-in gives as numbers, as a record can keep them."""
+    return {
+        str(name): float(value)
+        for name, value in dict(told).items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }
 
 
 def route_header(facts: Mapping[str, str]) -> tuple[str, str] | None:

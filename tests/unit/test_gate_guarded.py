@@ -23,7 +23,7 @@ class Foreign:
         return self._answer()
 
 
-def raising(error: Exception) -> Callable[[], Any]:
+def raising(error: BaseException) -> Callable[[], Any]:
     def raise_it() -> Any:
         raise error
 
@@ -40,6 +40,9 @@ def check(answer: Callable[[], Any]) -> Reading:
         (raising(KeyError("price")), "KeyError: 'price'"),
         (raising(RefusedError("not on a Friday")), "not on a Friday"),
         (raising(TypeError(f"no {SECRET}")), r"TypeError: no \[redacted\]"),
+        (raising(SystemExit(0)), "SystemExit: 0"),
+        (lambda: Reading("ok", "x", numbers=None), "its numbers cannot be kept"),  # type: ignore[arg-type]
+        (lambda: Reading("ok", "x", due="soon"), "its due is 'soon', which is no time"),  # type: ignore[arg-type]
         (lambda: None, "it answered NoneType, which is no reading"),
         (lambda: "ok", "it answered str"),
         (lambda: Reading("fine", "x"), "its state 'fine' is none of ok, firing, no_data, not_yet, inconclusive"),

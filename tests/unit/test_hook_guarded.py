@@ -8,7 +8,7 @@ import pytest
 
 from bluegreen.domain.spec import HookPoint
 from bluegreen.errors import HookLostError, HookUnavailableError, RefusedError
-from bluegreen.hooks.base import Failed, HookCall, Passed
+from bluegreen.hooks.base import Failed, HookCall, Passed, Pending
 from bluegreen.hooks.guarded import GuardedHook
 from bluegreen.redact import Redactor
 
@@ -22,7 +22,7 @@ class Plugged:
         self._answer = answer
 
     def start(self, call: HookCall) -> Any:
-        if isinstance(self._answer, Exception):
+        if isinstance(self._answer, BaseException):
             raise self._answer
         return self._answer
 
@@ -40,8 +40,10 @@ def guarded(answer: object) -> GuardedHook:
 
 
 @pytest.mark.parametrize("ask", ["start", "poll", "cancel"])
-@pytest.mark.parametrize("error", [KeyError("day"), RefusedError("no"), ZeroDivisionError("hunter2hunter2")])
-def test_whatever_it_raises_is_unavailable_with_its_name_and_without_secrets(ask: str, error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error", [KeyError("day"), RefusedError("no"), ZeroDivisionError("hunter2hunter2"), SystemExit(0)]
+)
+def test_whatever_it_raises_is_unavailable_with_its_name_and_without_secrets(ask: str, error: BaseException) -> None:
     hook = guarded(error)
     with pytest.raises(HookUnavailableError, match="the plug-in weekday is broken") as raised:
         getattr(hook, ask)(CALL if ask == "start" else "h")
@@ -70,3 +72,29 @@ def test_one_that_answers_at_once_needs_neither_poll_nor_cancel() -> None:
     assert hook.start(CALL) == Passed("fine")
     with pytest.raises(HookUnavailableError, match="has no attribute 'poll'"):
         hook.poll("h")
+
+
+SECRET = "it is hunter2hunter2"
+CLEAN = "it is [redacted]"
+
+
+def test_no_secret_of_the_environment_comes_through_in_what_it_says() -> None:
+    shown: dict[str, Any] = {"output": (SECRET,), "links": {"log": "https://log.example/hunter2hunter2"}}
+    kept: dict[str, Any] = {"output": (CLEAN,), "links": {"log": "https://log.example/[redacted]"}}
+    assert guarded(Passed(SECRET, **shown)).start(CALL) == Passed(CLEAN, **kept)
+    assert guarded(Failed(SECRET, **shown)).start(CALL) == Failed(CLEAN, **kept)
+    assert guarded(Pending("h", 1.0, SECRET)).start(CALL) == Pending("h", 1.0, CLEAN)
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        Passed(numbers=cast(Any, None)),
+        Failed("no", output=cast(Any, 3)),
+        Pending(cast(Any, 17)),
+        Pending("h", again_in=cast(Any, "soon")),
+    ],
+)
+def test_a_verdict_that_no_record_can_keep_is_unavailable(verdict: object) -> None:
+    with pytest.raises(HookUnavailableError, match="its verdict cannot be kept"):
+        guarded(verdict).start(CALL)
