@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from bluegreen.clock import SystemClock
+from bluegreen.domain.deployment import Deployment
 from tests.sandbox.conftest import RunningSandbox, run_cli
 
 USERS = Path(__file__).parents[2] / "scripts" / "users.py"
@@ -100,6 +101,9 @@ class Team:
         return found
 
     def wait_for_phase(self, phase: str, seconds: float = 30.0) -> None:
+        self.wait_until(lambda d: d.phase.value == phase, f"phase {phase}", seconds)
+
+    def wait_until(self, holds: Callable[[Deployment], object], what: str, seconds: float = 30.0) -> None:
         """Looks into the store itself: it must not disturb what it waits for."""
         from bluegreen.store.sqlite import SqliteStore
 
@@ -108,10 +112,10 @@ class Team:
         end = CLOCK.monotonic() + seconds
         while CLOCK.monotonic() < end:
             known = store.history("orders", 1)
-            if known and known[0].phase.value == phase:
+            if known and holds(known[0]):
                 return
             CLOCK.sleep(0.05)
-        raise AssertionError(f"no phase {phase} within {seconds:g} s")
+        raise AssertionError(f"no {what} within {seconds:g} s")
 
     def running(self, service: str) -> int:
         tasks = [task for task in self.sandbox.status()["tasks"] if task["service"] == service]

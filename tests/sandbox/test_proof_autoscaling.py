@@ -49,7 +49,8 @@ def test_scaling_is_suspended_while_it_deploys_and_moves_with_the_live_slot_alth
     register(team, "orders-1", 2, 8)
     register(team, "orders-2", 0, 4)
     driver = team.start("deploy", "--image", GREEN)
-    team.wait_for_phase("shift")
+    # Its first write is confirmed: who follows a driver that died in the middle of one waits for ten minutes.
+    team.wait_until(lambda d: d.step_until is not None, "confirmed step")
     assert [suspended for _, _, suspended in targets(team).values()] == [True, True]
     driver.send_signal(signal.SIGKILL)
     driver.communicate(timeout=10)

@@ -38,7 +38,8 @@ def test_rollback_in_another_process_ends_the_deploy_with_5_and_says_who_took_ov
 def test_killed_driver_is_taken_up_by_resume_and_no_request_is_lost(team: Team) -> None:
     with team.users(4) as seen:
         driver = team.start("deploy", "--image", GREEN)
-        team.wait_for_phase("shift")
+        # Its first write is confirmed: who follows a driver that died in the middle of one waits for ten minutes.
+        team.wait_until(lambda d: d.step_until is not None, "confirmed step")
         driver.send_signal(signal.SIGKILL)
         driver.communicate(timeout=10)
         refused = team.run("deploy", "--image", GREEN)
