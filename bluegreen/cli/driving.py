@@ -40,7 +40,7 @@ def must_be_live(d: Deployment) -> BluegreenError | None:
         return None
     reason = d.rollback.reason if d.rollback else "no reason is recorded"
     return RolledBackError(
-        f"the release was rolled back: {reason}. All traffic is on {d.blue.name} ({d.previous.id})",
+        f"the release was rolled back: {reason.removesuffix('.')}. All traffic is on {d.blue.name} ({d.previous.id})",
         hint=f"bluegreen history {d.service}; deploying this release again needs --force",
     )
 

@@ -150,7 +150,9 @@ def env(name: str) -> None:
 @command.command()
 @click.option("--service", help="Only this service's tasks.")
 @click.option("--task", help="Only this task.")
-@click.option("-n", "--lines", default=100, show_default=True, type=click.IntRange(1))
+@click.option(
+    "-n", "--lines", default=100, show_default=True, type=click.IntRange(1), help="The newest lines of each container."
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
 @_named
 @_plain_errors

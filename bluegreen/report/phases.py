@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bluegreen.domain.deployment import Deployment, HookRun, HookStatus, Phase
 from bluegreen.domain.spec import HookPoint, ShiftStep
@@ -32,7 +33,7 @@ def phase_lines(d: Deployment, now: float, glyphs: Glyphs, *, hooks: str = "all"
             continue
         lines.append(_phase_line(d, phase, now, glyphs))
         for run in _runs(d, phase):
-            lines += _hook_lines(run, now, glyphs) if _is_shown(run, hooks) else []
+            lines += _hook_lines(_with_its_question(d, run), now, glyphs) if _is_shown(run, hooks) else []
     return lines
 
 
@@ -174,6 +175,14 @@ def _runs(d: Deployment, phase: Phase) -> list[HookRun]:
 
 def _is_shown(run: HookRun, hooks: str) -> bool:
     return hooks == "all" or (hooks == "open" and run.status is not HookStatus.PASSED)
+
+
+def _with_its_question(d: Deployment, run: HookRun) -> HookRun:
+    """What a person is asked, as the configuration has it: whoever looks from elsewhere is to answer it."""
+    if not run.asks or run.status is not HookStatus.RUNNING or run.detail:
+        return run
+    specs = [spec for spec in d.spec.hooks if (spec.point, spec.name) == (run.point, run.name)]
+    return replace(run, detail=str(specs[0].settings.get("message") or "")) if specs else run
 
 
 def _hook_lines(run: HookRun, now: float, glyphs: Glyphs) -> list[Line]:

@@ -9,7 +9,7 @@ import pytest
 from bluegreen.domain.deployment import Deployment, GateRecord, Hold, HoldKind, HookRun, HookStatus, Phase, Waiting
 from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.health import Observation
-from bluegreen.domain.spec import HookPoint, ShiftStep
+from bluegreen.domain.spec import HookPoint, HookSpec, ShiftStep
 from bluegreen.domain.split import ALL_BLUE, Split
 from bluegreen.report.places import bar
 from bluegreen.report.text import ASCII, UNICODE, Line, plain, plain_text
@@ -196,6 +196,14 @@ def test_a_question_to_a_person_comes_with_the_two_answers() -> None:
     lines = drawn(replace(samples.canary(), hooks=(run,)), samples.seen(), T0 + 100)
     assert "  yes        bluegreen approve orders" in lines
     assert "  no         bluegreen reject orders" in lines
+
+
+def test_a_question_to_a_person_is_shown_to_those_who_look_from_elsewhere() -> None:
+    spec = HookSpec(HookPoint.BEFORE_SHIFT, "notes", "approval", {"message": "Support told?"})
+    run = HookRun(HookPoint.BEFORE_SHIFT, 0, "notes", "approval", HookStatus.RUNNING, T0 + 90, asks=True)
+    d = samples.canary()
+    asked = replace(d, hooks=(run,), spec=replace(d.spec, hooks=(*d.spec.hooks, spec)))
+    assert any(row.endswith("before_shift notes  10s  Support told?") for row in drawn(asked, samples.seen(), T0 + 100))
 
 
 def test_pause_is_called_a_pause_and_names_resume() -> None:
