@@ -38,14 +38,16 @@ to 0.72 (0.66); the machine of this page lets `aws` start quicker than that one 
 - The garbage collector runs more seldom.
 - botocore's models are decoded with msgspec, which the records need anyway: creating the two clients takes 27 ms
   instead of 48 (`bluegreen/aws/clients.py`).
-- What need not wait for each other is read at once (`bluegreen/together.py`): the routes and both answers on blue's health.
-  Here that gains little; against AWS it saves two round trips of a rollback, and more than half of a deployment's.
+- What need not wait for each other is read at once (`bluegreen/together.py`): the routes and both answers on blue's
+  health. Here that gains little; against AWS it saves two round trips of a rollback, and more than half of a
+  deployment's.
 - The read that a write starts from is the one judged for drift, so none is made before it; a step that is over goes on
   in the same tick. A deployment with a canary made 94 calls, and makes 81.
 - A configuration builds the models of the hooks and gates that it names, a rollback imports only the step it runs.
 
 Modules are compiled once, at installation: where `PYTHONDONTWRITEBYTECODE` is set, or the installation cannot be
-written to by whoever runs it first, a rollback compiles bluegreen's modules each time, which doubles what their import takes.
+written to by whoever runs it first, a rollback compiles bluegreen's modules each time, which doubles what their import
+takes.
 """
 
 SHORT = """\
