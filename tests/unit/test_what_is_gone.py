@@ -100,3 +100,19 @@ def test_weights_that_somebody_took_away_altogether_are_put_back_before_a_rollba
     rollback(stage.session("rollback"), "orders", stage.recorder)
     assert stage.weights() == {"orders-1": 100}
     assert "written by someone else; the rollback overrides it" in stage.recorder.text()
+
+
+def test_a_read_back_that_shows_no_weight_at_all_is_not_taken_for_blue() -> None:
+    """Somebody came in right behind the write."""
+    stage = Stage()
+    driven_until(stage, lambda: stage.phase() is Phase.BAKE)
+    route = next(iter(stage.router.routes))
+    left = [{stage.one.target_group_arn: 0, stage.two.target_group_arn: 0}]
+
+    def on_call(moment: str, name: str) -> None:
+        if left and (moment, name) == ("after", "router.modify"):
+            stage.router.set_weights(route, left.pop())
+
+    stage.on_call = on_call
+    assert rollback(stage.session("rollback"), "orders", stage.recorder).phase is Phase.ROLLED_BACK
+    assert stage.weights() == {"orders-1": 100}

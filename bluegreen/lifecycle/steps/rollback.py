@@ -82,7 +82,7 @@ def _put_blue_back(work: Work, facts: RollbackFacts) -> Outcome | None:
             # One route that cannot be written does not keep the others back.
             refused.append(error)
             continue
-        if left.green:
+        if not left.same_share(ALL_BLUE):
             return Wait(f"{route.name} still reads {left}; it is written again", 0.1)
     if refused:
         raise refused[0]
