@@ -10,8 +10,8 @@ import click
 
 from bluegreen.cli.app import App
 from bluegreen.cli.options import config_option, service_argument
-from bluegreen.domain.spec import HookPoint, Moment
-from bluegreen.errors import RefusedError
+from bluegreen.domain.spec import Consequence, HookPoint, Moment
+from bluegreen.errors import HookUnavailableError, RefusedError
 
 if TYPE_CHECKING:
     from bluegreen.domain.spec import HookSpec
@@ -32,7 +32,7 @@ def list_(app: App, config: str) -> None:
     Those with the same number under "together" run at the same time. Reads the configuration alone; AWS is not asked.
     """
     from bluegreen.drivers.trying import points_in_order
-    from bluegreen.report.times import duration
+    from bluegreen.report.times import span
 
     session, service = app.session_of("hooks list", config)
     spec = app.load(session, config, with_release=False).spec
@@ -42,7 +42,7 @@ def list_(app: App, config: str) -> None:
             hook.point.value,
             hook.name,
             hook.kind,
-            duration(hook.timeout),
+            span(hook.timeout),
             str(hook.retries),
             hook.unavailable.value,
             numbers.get(hook.group, ""),
@@ -51,7 +51,7 @@ def list_(app: App, config: str) -> None:
         for hook in points_in_order(spec.hooks)
     ]
     rows += [("gate", gate.name, gate.kind, "", "", "", "", "yes") for gate in spec.gates]
-    rows += [("notify", each.name, each.kind, duration(each.timeout), "", "", "", "no") for each in spec.notify]
+    rows += [("notify", each.name, each.kind, span(each.timeout), "", "", "", "no") for each in spec.notify]
     headers = ("point", "name", "kind", "timeout", "retries", "unavailable", "together", "decides")
     if app.json:
         from bluegreen.cli.terminal import show_json
@@ -82,8 +82,16 @@ def run(app: App, name: str, config: str, point: str | None, base_url: str | Non
     loaded = app.load(session, config, with_release=False)
     hook = find_hook(loaded.spec, name, point)
     call = call_of(session, loaded.spec, hook, base_url=base_url.rstrip("/") if base_url else None)
-    verdict = try_hook(session, hook, call, _Progress().show)
-    _show(app, f"{hook.name} ({hook.point})", verdict)
+    title = f"{hook.name} ({hook.point})"
+    try:
+        verdict = try_hook(session, hook, call, _Progress().show)
+    except HookUnavailableError as error:
+        follows = "is rolled back" if hook.unavailable is Consequence.ROLL_BACK else "holds"
+        raise HookUnavailableError(
+            f"{title} could not be asked: {error.message}",
+            hint=error.hint or f"a deployment asks three times more and then {follows}",
+        ) from error
+    _show(app, title, verdict)
 
 
 @command.command("tell")

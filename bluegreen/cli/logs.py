@@ -35,7 +35,7 @@ def keep_log(app: App, command: str) -> PrivateLog:
             return known
     _forget(logger)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(app.clock.now()))
-    log = PrivateLog(app, log_folder(app) / f"{stamp}-{command}-{os.getpid()}.log")
+    log = PrivateLog(app, log_folder(app) / f"{stamp}-{command.replace(' ', '-')}-{os.getpid()}.log")
     handlers: list[logging.Handler] = [log, *([logging.StreamHandler(sys.stderr)] if app.debug else [])]
     for handler in handlers:
         handler.setFormatter(_Clean(app))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bluegreen.domain.deployment import Deployment, HookRun, HookStatus, Phase
 from bluegreen.domain.spec import HookPoint, ShiftStep
 from bluegreen.report.text import Glyphs, Line, Span, Style, line
-from bluegreen.report.times import countdown, duration
+from bluegreen.report.times import countdown, duration, span
 
 PHASE_OF_POINT = {
     HookPoint.BEFORE_LAUNCH: Phase.LAUNCH,
@@ -113,8 +113,8 @@ def number(value: float) -> str:
 
 def _how_long(step: ShiftStep) -> str:
     if step.at_most is not None:
-        return f" until the verdict ({duration(step.wait)} to {duration(step.at_most)})"
-    return f" for {duration(step.wait)}" if step.wait else ""
+        return f" until the verdict ({span(step.wait)} to {span(step.at_most)})"
+    return f" for {span(step.wait)}" if step.wait else ""
 
 
 def _phase_line(d: Deployment, phase: Phase, now: float, glyphs: Glyphs) -> Line:
@@ -166,7 +166,7 @@ def _describe_bake(d: Deployment, now: float) -> str:
     warm = f"{d.blue.name} stays warm"
     if d.phase is Phase.BAKE and d.bake_until is not None:
         return f"ends in {countdown(d.bake_until - now)}; {warm}"
-    return f"for {duration(d.spec.bake)}; {warm}" if d.spec.bake else "no bake time is configured"
+    return f"for {span(d.spec.bake)}; {warm}" if d.spec.bake else "no bake time is configured"
 
 
 def _runs(d: Deployment, phase: Phase) -> list[HookRun]:

@@ -11,7 +11,7 @@ from bluegreen.report.phases import is_worth_a_line, path_of, shift_plan, spent
 from bluegreen.report.places import live_traffic
 from bluegreen.report.shapes import RollbackPlan
 from bluegreen.report.text import Line, Span, Style, line, wrapped
-from bluegreen.report.times import duration
+from bluegreen.report.times import duration, span
 from bluegreen.report.view import commands, safe_lines, way_lines
 
 NOTHING_SEEN = Observation()
@@ -73,7 +73,7 @@ def deploy_plan_lines(spec: Spec, what: str, width: int) -> list[Line]:
         ("launch", "in the idle slot, at the live slot's size, without traffic"),
         ("test", ", ".join(tests) if tests else "no test is configured"),
         ("shift", f"green gets {shift_plan(spec.shift)}"),
-        ("bake", f"for {duration(spec.bake)} with the live slot kept warm: until then a rollback is a flip"),
+        ("bake", f"for {span(spec.bake)} with the live slot kept warm: until then a rollback is a flip"),
         ("teardown", "the slot that is live now is scaled in"),
     )
     lines = wrapped(line(Span(f"{spec.service}: ", Style.BOLD)), f"a deploy would run {what}", width)

@@ -17,6 +17,11 @@ def duration(seconds: float) -> str:
     return whole(round(seconds))
 
 
+def span(seconds: float) -> str:
+    """A time that was set, not measured: 5 seconds are ``5s``, where ``duration`` tells ``5.0s``."""
+    return whole(round(seconds)) if seconds == round(seconds) else duration(seconds)
+
+
 def countdown(seconds: float) -> str:
     """Like ``duration`` in whole seconds, rounded up: it reaches 0s when the wait is over, not before."""
     return whole(max(0, math.ceil(seconds - 1e-6)))

@@ -151,7 +151,7 @@ class AlbRouter:
         names = sorted(balancer["LoadBalancerName"] for balancer in answer["LoadBalancers"])
         raise RefusedError(
             f"no load balancer {wanted} in {self._clients.region}; there are: {', '.join(names) or 'none'}",
-            hint="check load_balancer: and the region",
+            hint="correct load_balancer in the configuration, or the region",
         ) from error
 
     def _rule(self, arn: str) -> Facts:
@@ -177,7 +177,7 @@ class AlbRouter:
         wanted = "one listener" if port is None else f"a listener on port {port}"
         raise RefusedError(
             f"load balancer {balancer['LoadBalancerName']} does not have {wanted}; there are: {ports or 'none'}",
-            hint="check port:",
+            hint="correct port in the configuration, or make the listener",
         )
 
     def _rule_of(self, listener: Facts, wanted: dict[str, object]) -> Facts:

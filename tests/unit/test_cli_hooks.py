@@ -82,7 +82,8 @@ def test_a_no_is_exit_6_with_its_output_and_unavailable_exit_1(desk: Desk) -> No
     script(desk, HookUnavailableError("no such host"))
     result = desk.type("hooks", "run", "warm", "-c", str(desk.config))
     assert result.exit_code == 1
-    assert "no such host" in result.stderr
+    assert "warm (after_launch) could not be asked: no such host" in result.stderr
+    assert "next:  a deployment asks three times more and then is rolled back" in result.stderr
 
 
 def test_a_hook_that_never_ends_is_cancelled_at_its_timeout(desk: Desk) -> None:

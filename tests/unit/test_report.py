@@ -23,7 +23,7 @@ from bluegreen.report.phases import number
 from bluegreen.report.places import slot_health
 from bluegreen.report.status import status_lines
 from bluegreen.report.text import clip, fold, line, plain, plain_text
-from bluegreen.report.times import countdown, duration, iso, moment
+from bluegreen.report.times import countdown, duration, iso, moment, span
 from tests.unit import report_samples as samples
 from tests.unit.report_samples import T0
 
@@ -159,6 +159,10 @@ def test_rollback_before_the_write_says_that_traffic_is_not_back() -> None:
 @pytest.mark.parametrize(("value", "said"), [(15000.0, "15000"), (123.456, "123.5"), (6.17216, "6.172"), (0.0, "0")])
 def test_a_number_is_short_and_a_count_is_never_in_powers_of_ten(value: float, said: str) -> None:
     assert number(value) == said
+
+
+def test_a_time_that_was_set_is_told_as_it_was_written() -> None:
+    assert [span(seconds) for seconds in (0.5, 5.0, 7.5, 90.0)] == ["0.50s", "5s", "7.5s", "1m 30s"]
 
 
 def test_dry_run_of_a_flip_tells_class_writes_and_time() -> None:
