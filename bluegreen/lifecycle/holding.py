@@ -19,7 +19,9 @@ def nobody_decided(d: Deployment, now: float) -> str | None:
     at = decides_itself_at(d)
     if at is None or now < at or d.hold is None:
         return None
-    return f"nobody decided within {at - d.hold.since:g} s: {d.hold.reason}"
+    seconds = at - d.hold.since
+    within = f"{seconds:g} s" if seconds < 7200 else f"{seconds / 3600:.3g} h"
+    return f"nobody decided within {within}: {d.hold.reason}"
 
 
 def may_turn_back(d: Deployment) -> bool:
