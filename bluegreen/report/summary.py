@@ -127,6 +127,8 @@ def _next(d: Deployment, width: int) -> list[Line]:
     lines = [line(Span(f"  {label:<11}", Style.DIM), Span(typed, Style.BOLD)) for label, typed in rows]
     if d.phase is Phase.SUCCEEDED:
         note = f"would redeploy {d.previous.id}: {d.blue.name} is scaled in"
+        if d.condemns:
+            note = f"would not go to {d.previous.id}, which is in quarantine: --to {d.previous.id} does"
         return [lines[0], *wrapped(line(" " * 13), note, width, Style.DIM), *lines[1:]]
     return lines
 

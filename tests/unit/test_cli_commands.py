@@ -201,7 +201,9 @@ def test_rollback_without_store_and_configuration_says_what_it_needs(desk: Desk)
 
 def test_second_rollback_in_a_row_does_not_go_back_to_what_the_first_one_left(desk: Desk) -> None:
     desk.deploy()
-    assert desk.type("rollback", "orders").exit_code == 0
+    first = desk.type("rollback", "orders")
+    assert first.exit_code == 0
+    assert "would not go to orders:2, which is in quarantine: --to orders:2 does" in " ".join(first.stdout.split())
     again = desk.type("rollback", "orders")
     assert again.exit_code == 6
     assert "is not live and was not rolled back" in again.stderr
