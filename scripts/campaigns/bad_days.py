@@ -6,6 +6,7 @@ one of each kind that reads, is throttled, refused, answered with 500, answered 
 answered with a stale read: alone, and three times in a row; or its driver is killed (SIGKILL) while it waits for the
 answer, and the change takes effect after its death, or never. Where the command ends without an end, the fault is taken
 away and `bluegreen resume` is typed. Users (locust) ask all the while; each of their requests must be answered right.
+As in *kills*, a write whose sender died is waited for some seconds, not for AWS's ten minutes.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ calls a second over all operations). All of them finish. The same storm without 
 machine's; the rest of the median deployment is lost to throttles. Three more services are in their bake; at three
 moments of the storm one is rolled back, and its route must be written within two seconds from the shell prompt. The
 storm's drivers yield the processor to the rollback (`nice`): they share two cores here, and in life they share the
-account only. For the same reason nothing else should run beside it: on this machine with three other campaigns on it, a
+account only. For the same reason nothing else should run beside it: on this machine with two other campaigns on it, a
 rollback's start alone took up to two seconds, and its write came after 2.0 to 2.8.
 """
 
