@@ -88,6 +88,7 @@ class LiveRoute:
     ``others``: target groups in the forward that belong to neither slot (writes are refused then).
     ``sticky``: stickiness of the forward, in seconds, None when off. ``actions`` is the whole action list as JSON,
     and ``shape`` a digest of all of it but the two weights: it changes when someone edits the route.
+    ``stray`` is the weight of the others: above zero, users are sent where this deployment knows nothing of.
     ``overwritten`` is what was read before a write that got no answer; None: it was answered, or there was none.
     """
 
@@ -98,6 +99,7 @@ class LiveRoute:
     actions: str = ""
     shape: str = ""
     overwritten: Split | None = None
+    stray: int = 0
 
 
 @dataclass(frozen=True, slots=True)

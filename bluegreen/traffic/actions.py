@@ -36,6 +36,7 @@ def live_route(actions: Sequence[Action], blue: Slot, green: Slot, *, place: str
         sticky=_sticky_seconds(forward),
         actions=json.dumps([_without_secret(action) for action in actions], sort_keys=True, default=str),
         shape=_shape(actions, forward, ours),
+        stray=sum(weight for arn, weight in weights.items() if arn not in ours),
     )
 
 

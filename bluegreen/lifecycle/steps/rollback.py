@@ -7,7 +7,7 @@ from functools import partial
 
 from bluegreen.domain.deployment import Phase, RollbackFacts, Route, Written
 from bluegreen.domain.events import Kind
-from bluegreen.domain.health import SlotHealth
+from bluegreen.domain.health import LiveRoute, SlotHealth
 from bluegreen.domain.split import ALL_BLUE, Split
 from bluegreen.errors import AccessDeniedError, BluegreenError, NotFoundError, RefusedError
 from bluegreen.lifecycle.outcome import Outcome, Wait
@@ -97,12 +97,23 @@ def _look_at_routes(work: Work) -> tuple[dict[str, Split], list[BluegreenError]]
 
     def look(route: Route) -> None:
         try:
-            live[route.arn] = routing.observe(work, route).split
+            seen = routing.observe(work, route)
+            live[route.arn] = seen.split
+            if seen.stray:
+                refused[route.arn] = _strays(work, route, seen)
         except ANSWERED_NO as error:
             refused[route.arn] = error
 
     work.world.together([partial(look, route) for route in work.deployment.routes])
     return live, [refused[route.arn] for route in work.deployment.routes if route.arn in refused]
+
+
+def _strays(work: Work, route: Route, seen: LiveRoute) -> RefusedError:
+    """Not all traffic is on blue then, whatever the two weights say."""
+    return RefusedError(
+        f"{route.name} also sends traffic to {', '.join(seen.others)}, which this deployment does not know",
+        hint=f"take it out of the forward, then bluegreen rollback {work.deployment.service}",
+    )
 
 
 def _blue_is_back(work: Work, facts: RollbackFacts) -> None:

@@ -45,8 +45,9 @@ def drained(work: Work, slot: Slot, role: str) -> Outcome | None:
     if seen.running == 0 and left == 0:
         return None
     elapsed = work.now() - (work.deployment.retired_at or work.now())
+    again = f"; someone set it to {seen.desired} tasks again: set it back to 0" if seen.desired else ""
     return Wait(
-        f"{role} {slot.name} drains: {seen.running} tasks, {seen.draining} targets draining",
+        f"{role} {slot.name} drains: {seen.running} tasks, {seen.draining} targets draining{again}",
         min(5.0, max(0.2, elapsed * 0.1)),
     )
 
