@@ -59,8 +59,8 @@ SHORT = """\
   the same time. Its advantage shrinks by two round trips before the write and one after it. That is the price of safety
   rules 1 to 3; none was left out. ECS could be left out when ELB says that blue is healthy; then nobody would see that
   someone else had set blue to another release before *SAFE* is said of it.
-- A second is a second of some machine. Of the same afternoon: while `aws --version` took 328 ms here, a deployment's own
-  time was 0.81 s; while it took 540 ms, it was 1.06 s, and 1.12 s with the code of the 0.81.
+- A second is a second of some machine. Of the same afternoon: while `aws --version` took 328 ms here, a deployment's
+  own time was 0.81 s; while it took 540 ms, it was 1.06 s, and 1.12 s with the code of the 0.81.
 - `aws` is version 1, from PyPI, in the same virtual environment. Version 2 is another program and was not measured.
 - The record is in SQLite. With DynamoDB each of its reads and writes is a call too, and a third client is made.
 - The restored deployments are copies of one real one (its record, its weights); nothing else is imitated, but a
