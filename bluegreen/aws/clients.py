@@ -115,10 +115,6 @@ class Clients:
         return self._client("logs")
 
     @cached_property
-    def sts(self) -> Any:
-        return self._client("sts")
-
-    @cached_property
     def codebuild(self) -> Any:
         return self._client("codebuild")
 

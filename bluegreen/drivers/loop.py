@@ -47,7 +47,6 @@ class Loop:
 
     def __init__(self, session: Session, reporter: Reporter) -> None:
         self._session = session
-        self._reporter = reporter
         self._engine = Engine(session.world(reporter))
         self._in_doubt_until = 0.0
 

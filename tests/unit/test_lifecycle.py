@@ -230,6 +230,7 @@ def test_gate_that_fires_while_someone_is_waited_for_before_the_teardown_puts_bl
     assert ended.phase is Phase.ROLLED_BACK
     assert ended.rollback is not None
     assert ended.rollback.from_phase is Phase.TEARDOWN
+    assert ended.rollback.reason == "gate errors fired: 5.0 > 1.0", "and not the end of the approval's day"
     assert stage.compute.services["orders-1"].desired == 2
     assert stage.weights() == {"orders-1": 100}
 
