@@ -135,8 +135,8 @@ def fetch(url: str, *, seconds: float = 5.0, headers: dict[str, str] | None = No
             return error.code, _content(error.read())
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """The first true answer of ``condition``, asked every 50 ms; fails the test at the deadline."""
+def wait_for(condition: Callable[[], Any], seconds: float = 10.0, tell: Callable[[], str] = str) -> Any:
+    """The first true answer of ``condition``, asked every 50 ms; else the test fails with what ``tell`` says."""
     clock = SystemClock()
     deadline = clock.monotonic() + seconds
     while clock.monotonic() < deadline:
@@ -144,7 +144,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
         if answer:
             return answer
         clock.sleep(0.05)
-    pytest.fail(f"did not happen within {seconds:g} s")
+    pytest.fail(f"did not happen within {seconds:g} s\n{tell()}")
 
 
 def _content(raw: bytes) -> dict[str, Any]:

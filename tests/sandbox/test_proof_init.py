@@ -126,4 +126,11 @@ def test_a_service_with_one_slot_is_refused_until_the_manuals_commands_gave_it_t
     assert written.returncode == 0, written.stderr
     assert "orders-green, service orders-green" in written.stdout
     # The sandbox looks at a target anew when the routes around it change: for a moment blue is not healthy yet.
-    wait_for(lambda: newcomer.run("verify").returncode == 0, 30)
+    said: list[str] = []
+
+    def is_verified() -> bool:
+        verified = newcomer.run("verify")
+        said.append(verified.stdout + verified.stderr)
+        return verified.returncode == 0
+
+    wait_for(is_verified, 30, lambda: said[-1])
