@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from moto import mock_aws
@@ -40,6 +42,9 @@ from tests.contract.store_support import (
     quarantined,
 )
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 KINDS = ["memory", "sqlite", "moto", *([] if os.environ.get(WITHOUT) == "1" else ["dynamodb-local"])]
 
 
@@ -67,10 +72,10 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
             yield _sqlite(tmp_path / "records.db", stack)
         elif request.param == "moto":
             stack.enter_context(mock_aws())
-            yield _dynamo(None)
+            yield _dynamo(cast("DynamoDBClient", OneAtATime(a_client())))
         else:
             server: LocalServer = request.getfixturevalue("local_server")
-            yield _dynamo(server.url)
+            yield _dynamo(a_client(server.url))
 
 
 @pytest.fixture
@@ -474,8 +479,23 @@ def _sqlite(path: Path, stack: ExitStack) -> Case:
     return Case(store, spoil, stored)
 
 
-def _dynamo(url: str | None) -> Case:
-    client, table = a_client(url), f"store-{uuid.uuid4().hex}"
+class OneAtATime:
+    """A client of moto for several threads. Its tables show an item half written, which DynamoDB never does."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self._client, self._lock = client, Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        return found if not callable(found) else partial(self._alone, found)
+
+    def _alone(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with self._lock:
+            return call(*args, **kwargs)
+
+
+def _dynamo(client: DynamoDBClient) -> Case:
+    table = f"store-{uuid.uuid4().hex}"
     create_table(client, table)
 
     def key(deployment_id: str) -> dict[str, dict[str, str]]:
