@@ -221,6 +221,7 @@ class Deployment:
     another number than ``blue_count`` (a person accepted it).
     ``retiring``: blue may be scaled in by this deployment from now on.
     ``groups`` are both target groups as the deployment found them, ``not_reverted`` what a rollback leaves changed.
+    ``lost``: production routes that a rollback found no more; ``routes`` are the others.
     ``condemns``: this deployment replaces a bad release, which goes into quarantine for this reason at its success.
     ``fingerprint`` recognises the release in the quarantine. ``request`` never holds a task definition, which may hold
     secrets: it is registered before the record begins, and ``release`` names the revision.
@@ -253,6 +254,7 @@ class Deployment:
     scaling: ScalingFacts = ScalingFacts()
     groups: tuple[GroupSettings, ...] = ()
     not_reverted: tuple[str, ...] = ()
+    lost: tuple[Route, ...] = ()
     launched: bool = False
     healthy_since: float | None = None
     unhealthy_since: float | None = None
@@ -286,3 +288,12 @@ class Deployment:
     @property
     def ended(self) -> bool:
         return self.phase.final
+
+    def users(self, after: str = "") -> str:
+        """Where a rollback has put them; of a lost route it says nothing but that. ``after``: how long that took."""
+        lost = ", ".join(route.name for route in self.lost)
+        if not self.routes:
+            return f"no production route sends traffic to green{after}: {lost} does not exist any more"
+        what = "all traffic" + (f" of {', '.join(route.name for route in self.routes)}" if lost else "")
+        rest = f"; {lost} does not exist any more" if lost else ""
+        return f"{what} is on blue ({self.blue.name}, {self.previous.id}){after}{rest}"

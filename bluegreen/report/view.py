@@ -105,10 +105,10 @@ def safe_lines(d: Deployment, width: int) -> list[Line]:
     if facts is None or facts.blue_at is None:
         return wrapped(line(Span("NOT SAFE YET: ", Style.BAD)), f"traffic is not yet back on {where}", width)
     if facts.safe_at is None:
-        said = f"all traffic is on {where}, but a late write of the other driver is still possible"
+        said = f"{d.users()}, but a late write of the other driver is still possible"
         return wrapped(line(Span("NOT SAFE YET: ", Style.WARN)), said, width)
     after = facts.safe_at - facts.requested_at
-    return wrapped(line(Span("SAFE: ", Style.GOOD)), f"all traffic is on {where} after {after:.2f} s", width)
+    return wrapped(line(Span("SAFE: ", Style.GOOD)), d.users(f" after {after:.2f} s"), width)
 
 
 def footer_lines(d: Deployment) -> list[Line]:

@@ -166,7 +166,7 @@ intervals = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(intervals, intervals)
 def test_a_state_stored_as_json_goes_on_where_it_was(before: list[Interval], later: list[Interval]) -> None:
     asked = Settings(latency=TAIL)
@@ -176,7 +176,7 @@ def test_a_state_stored_as_json_goes_on_where_it_was(before: list[Interval], lat
     assert fed(resumed, later, asked) == fed(State(), before + later, asked)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(intervals)
 def test_any_counts_give_a_verdict_with_sound_numbers(seen: list[Interval]) -> None:
     asked = Settings(latency=TAIL)
@@ -187,7 +187,7 @@ def test_any_counts_give_a_verdict_with_sound_numbers(seen: list[Interval]) -> N
         assert each.needs is None or each.needs >= 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(intervals)
 def test_evidence_never_goes_away(seen: list[Interval]) -> None:
     state, p_worse, p_fine = State(), 1.0, 1.0

@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 
 from bluegreen.domain.deployment import Phase
+from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import RouteSpec
 from bluegreen.drivers.foreground import deploy
 from bluegreen.drivers.rollback import rollback
 from bluegreen.errors import HeldError
+from bluegreen.lifecycle.routes.lost import LOOKED_FOR
+from bluegreen.report.view import safe_lines
 from tests.stage import NEW, PRODUCTION, SPEC, Stage
 
 FIRST = RouteSpec(load_balancer="prod", port=8443)
@@ -36,23 +39,114 @@ def driven_until(stage: Stage, when: Callable[[], bool]) -> None:
     stage.clock.sleep(1000)
 
 
-@pytest.mark.parametrize("gone", [True, False], ids=["removed", "made a redirect"])
-def test_one_route_that_is_gone_does_not_keep_a_rollback_from_the_others(gone: bool) -> None:
-    stage = Stage(replace(SPEC, production=(FIRST, PRODUCTION)))
+def two_routes(stage: Stage) -> tuple[str, str]:
+    """In its bake; the ARNs of both production routes."""
     driven_until(stage, lambda: stage.phase() is Phase.BAKE)
     first, second, _ = stage.router.routes
-    if gone:
-        del stage.router.routes[first]
-    else:
-        stage.router.routes[first].actions = [REDIRECT]
+    return first, second
+
+
+def safe(stage: Stage) -> str:
+    """What was said with the word."""
+    (said,) = [event.message for event in stage.recorder.events if event.kind is Kind.SAFE]
+    return said
+
+
+def is_on_blue(stage: Stage, route: str) -> bool:
+    config = stage.router.routes[route].actions[-1]["ForwardConfig"]
+    weights = {group["TargetGroupArn"]: group["Weight"] for group in config["TargetGroups"]}
+    return weights == {stage.one.target_group_arn: 100, stage.two.target_group_arn: 0}
+
+
+def test_a_route_that_was_made_a_redirect_does_not_keep_a_rollback_from_the_others() -> None:
+    stage = Stage(replace(SPEC, production=(FIRST, PRODUCTION)))
+    first, second = two_routes(stage)
+    stage.router.routes[first].actions = [REDIRECT]
     with pytest.raises(HeldError, match="The rollback is not done"):
         rollback(stage.session("rollback"), "orders", stage.recorder)
-    config = stage.router.routes[second].actions[-1]["ForwardConfig"]
-    assert {group["TargetGroupArn"]: group["Weight"] for group in config["TargetGroups"]} == {
-        stage.one.target_group_arn: 100,
-        stage.two.target_group_arn: 0,
-    }
+    assert is_on_blue(stage, second)
     assert "SAFE" not in stage.recorder.text()
+
+
+def test_a_rollback_ends_without_a_route_that_was_removed_and_says_so_wherever_it_says_safe() -> None:
+    stage = Stage(replace(SPEC, production=(FIRST, PRODUCTION)))
+    first, second = two_routes(stage)
+    name = stage.latest().routes[0].name
+    del stage.router.routes[first]
+    began = stage.clock.now()
+    ended = rollback(stage.session("rollback"), "orders", stage.recorder)
+    assert ended.phase is Phase.ROLLED_BACK
+    assert is_on_blue(stage, second)
+    assert [route.arn for route in (*ended.routes, *ended.lost)] == [second, first]
+    assert ended.rollback is not None
+    assert ended.rollback.safe_at is not None
+    assert ended.rollback.safe_at >= began + LOOKED_FOR
+    assert f"all traffic of {ended.routes[0].name} is on blue" in safe(stage)
+    summary = "".join(span.text for line in safe_lines(ended, 1000) for span in line)
+    for said in (safe(stage), summary):
+        assert f"{name} does not exist any more" in said
+    assert [each for each in ended.not_reverted if each.startswith(name) and "orders-1" in each]
+
+
+def test_a_rollback_without_any_route_left_promises_nothing_about_blue() -> None:
+    stage = Stage()
+    driven_until(stage, lambda: stage.phase() is Phase.BAKE)
+    del stage.router.routes[next(iter(stage.router.routes))]
+    ended = rollback(stage.session("rollback"), "orders", stage.recorder)
+    assert ended.phase is Phase.ROLLED_BACK
+    assert "no production route sends traffic to green" in safe(stage)
+    assert "on blue" not in safe(stage)
+
+
+def test_a_route_that_a_stack_made_anew_is_put_back_to_blue_under_its_new_arn() -> None:
+    stage = Stage(replace(SPEC, production=(FIRST, PRODUCTION)))
+    first, second = two_routes(stage)
+    made = stage.router.routes.pop(first)
+    stage.router.routes["arn:made-anew"] = replace(made, arn="arn:made-anew")
+    assert not is_on_blue(stage, "arn:made-anew")
+    ended = rollback(stage.session("rollback"), "orders", stage.recorder)
+    assert ended.phase is Phase.ROLLED_BACK
+    assert is_on_blue(stage, "arn:made-anew")
+    assert is_on_blue(stage, second)
+    assert ended.lost == ()
+    assert "made anew by someone else (arn:made-anew)" in stage.recorder.text()
+
+
+def test_a_route_that_is_not_found_for_a_moment_is_not_given_up() -> None:
+    """A replica that lags."""
+    stage = Stage()
+    driven_until(stage, lambda: stage.phase() is Phase.BAKE)
+    route, hidden = next(iter(stage.router.routes)), stage.router.routes
+    until = stage.clock.now() + LOOKED_FOR - 1
+    stage.router.routes = {arn: each for arn, each in hidden.items() if arn != route}
+
+    def on_call(moment: str, name: str) -> None:
+        if stage.clock.now() > until:
+            stage.router.routes = hidden
+
+    stage.on_call = on_call
+    ended = rollback(stage.session("rollback"), "orders", stage.recorder)
+    assert ended.lost == ()
+    assert stage.weights() == {"orders-1": 100}
+
+
+def test_green_that_someone_starts_again_does_not_keep_a_rollback_open_for_ever() -> None:
+    stage = Stage()
+    driven_until(stage, lambda: stage.phase() is Phase.BAKE)
+    began = stage.clock.now()
+
+    def on_call(moment: str, name: str) -> None:
+        if moment == "after" and name == "compute.scale" and not stage.compute.services["orders-2"].desired:
+            stage.compute.services["orders-2"].desired = 2
+
+    stage.on_call = on_call
+    ended = rollback(stage.session("rollback"), "orders", stage.recorder)
+    assert ended.phase is Phase.ROLLED_BACK
+    assert ended.ended_at is not None
+    assert ended.ended_at >= began + stage.spec.deadlines.teardown
+    (said,) = ended.not_reverted
+    assert "2 tasks run" in said
+    assert "--desired-count 0" in said
 
 
 def test_a_test_route_that_was_removed_does_not_keep_a_rollback_from_its_end() -> None:

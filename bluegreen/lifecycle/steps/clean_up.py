@@ -40,7 +40,7 @@ def clean_up(work: Work) -> Outcome:
         if work.deployment.launched:
             retire(work, d.green, "green")
     waiting = drained(work, d.green, "green") if work.deployment.launched else None
-    if waiting is not None:
+    if waiting is not None and not _waited_enough(work):
         return waiting
     scaling.put_back(work)
     reverting.say_what_stays(work)
@@ -48,6 +48,12 @@ def clean_up(work: Work) -> Outcome:
 
 
 # Private
+
+
+def _waited_enough(work: Work) -> bool:
+    """The users are safe: tasks that do not end, or that someone starts again, keep no deployment open for ever."""
+    d = work.deployment
+    return d.retired_at is not None and work.now() >= d.retired_at + d.spec.deadlines.teardown + d.spec.settle
 
 
 def _put_test_route_back(work: Work) -> None:

@@ -40,7 +40,11 @@ def run(work: Work) -> Outcome:
 def undo_late_splits(work: Work) -> Outcome | None:
     """A late write of an earlier driver is undone as soon as it is seen."""
     for route in work.deployment.routes:
-        if routing.observe(work, route).split.green:
+        try:
+            split = routing.observe(work, route).split
+        except NotFoundError:
+            return _find_again(work, [route])
+        if split.green:
             work.publish(work.event(Kind.WARNING, f"a late write put traffic on green at {route.name}; it is undone"))
             left = routing.write(work, route, ALL_BLUE).split
             if left.green:
@@ -80,18 +84,28 @@ def _put_blue_back(work: Work, facts: RollbackFacts) -> Outcome | None:
             left = routing.write(work, route, ALL_BLUE).split
         except ANSWERED_NO as error:
             # One route that cannot be written does not keep the others back.
-            refused.append(error)
+            refused[route.arn] = error
             continue
         if not left.same_share(ALL_BLUE):
             return Wait(f"{route.name} still reads {left}; it is written again", 0.1)
-    if refused:
-        raise refused[0]
+    missing = [route for route in d.routes if isinstance(refused.get(route.arn), NotFoundError)]
+    if missing:
+        return _find_again(work, missing)
+    for refusal in refused.values():
+        raise refusal
     _blue_is_back(work, facts)
     return None
 
 
-def _look_at_routes(work: Work) -> tuple[dict[str, Split], list[BluegreenError]]:
-    """The live splits by ARN, and why the others cannot be read: those do not keep these back."""
+def _find_again(work: Work, missing: list[Route]) -> Outcome:
+    # Imported now: hardly a rollback needs it, and its start is timed.
+    from bluegreen.lifecycle.routes.lost import find_again
+
+    return find_again(work, missing)
+
+
+def _look_at_routes(work: Work) -> tuple[dict[str, Split], dict[str, BluegreenError]]:
+    """By ARN the live splits, and why the others cannot be read: those do not keep these back."""
     live: dict[str, Split] = {}
     refused: dict[str, BluegreenError] = {}
 
@@ -105,7 +119,7 @@ def _look_at_routes(work: Work) -> tuple[dict[str, Split], list[BluegreenError]]
             refused[route.arn] = error
 
     work.world.together([partial(look, route) for route in work.deployment.routes])
-    return live, [refused[route.arn] for route in work.deployment.routes if route.arn in refused]
+    return live, {route.arn: refused[route.arn] for route in work.deployment.routes if route.arn in refused}
 
 
 def _strays(work: Work, route: Route, seen: LiveRoute) -> RefusedError:
@@ -119,8 +133,9 @@ def _strays(work: Work, route: Route, seen: LiveRoute) -> RefusedError:
 def _blue_is_back(work: Work, facts: RollbackFacts) -> None:
     d, now = work.deployment, work.now()
     took = now - facts.requested_at
+    said = f"traffic: all on blue {d.blue.name} after {took:.2f} s" if d.routes else f"traffic: {d.users()}"
     work.record(
-        work.event(Kind.SPLIT, f"traffic: all on blue {d.blue.name} after {took:.2f} s", green_percent=0.0, took=took),
+        work.event(Kind.SPLIT, said, green_percent=0.0, took=took),
         rollback=replace(facts, blue_at=now),
         routes=tuple(replace(r, written=Written(ALL_BLUE, now, confirmed=True), previous=ALL_BLUE) for r in d.routes),
     )
@@ -202,7 +217,6 @@ def _until_no_other_write(work: Work) -> Outcome | None:
         )
     now = work.now()
     took = now - facts.requested_at
-    blue = work.deployment.blue
-    message = f"SAFE: all traffic is on blue ({blue.name}, {work.deployment.previous.id}) after {took:.2f} s"
+    message = f"SAFE: {work.deployment.users(f' after {took:.2f} s')}"
     work.record(work.event(Kind.SAFE, message, took=took), rollback=replace(facts, safe_at=now))
     return None

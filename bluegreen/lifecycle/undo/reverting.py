@@ -25,9 +25,9 @@ def say_what_stays(work: Work) -> None:
     """After a rollback: a warning for each target group and route that is not as the deployment found it."""
     d = work.deployment
     try:
-        found = (*_groups_that_differ(work), *_routes_that_differ(work), *_blue_that_differs(work))
+        found = (*_routes_lost(d), *_groups_that_differ(work), *_routes_that_differ(work), *_slots_that_differ(work))
     except (AwsError, RefusedError) as error:
-        found = (f"what else changed since the deployment began could not be read: {error.message}",)
+        found = (*_routes_lost(d), f"what else changed since the deployment began could not be read: {error.message}")
     if found != d.not_reverted:
         events = [work.event(Kind.WARNING, f"not reverted: {each}") for each in found]
         work.record(*events, not_reverted=found)
@@ -61,6 +61,11 @@ def changed_since(entry: KnownGood, group: GroupSettings) -> str | None:
 
 
 # Private
+
+
+def _routes_lost(d: Deployment) -> Iterator[str]:
+    for route in d.lost:
+        yield f"{route.name}, which somebody removed during the deployment; its actions were: {route.before}"
 
 
 def _groups_that_differ(work: Work) -> Iterator[str]:
@@ -124,9 +129,15 @@ def _routes_that_differ(work: Work) -> Iterator[str]:
             )
 
 
-def _blue_that_differs(work: Work) -> Iterator[str]:
+def _slots_that_differ(work: Work) -> Iterator[str]:
     d = work.deployment
-    _, blue = work.world.compute.health_beside(d.green, d.blue)
+    green, blue = work.world.compute.health_beside(d.green, d.blue)
+    if d.launched and (green.running or green.desired):
+        yield (
+            f"green {d.green.service}, which is not scaled in: {green.running} tasks run, {green.desired} are wanted; "
+            f"to end them: aws ecs update-service --cluster {shlex.quote(d.green.cluster)} "
+            f"--service {shlex.quote(d.green.service)} --desired-count 0"
+        )
     if blue.release != d.previous.task_definition:
         now = (blue.release or "nothing").rsplit("/", 1)[-1]
         yield (
