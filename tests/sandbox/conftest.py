@@ -69,6 +69,10 @@ class RunningSandbox:
         groups = self.client("elbv2").describe_target_groups(Names=[name])["TargetGroups"]
         return str(groups[0]["TargetGroupArn"])
 
+    def load_balancer(self) -> str:
+        """As a metric's dimension names it."""
+        return self.listener(80).rpartition(":listener/")[2].rpartition("/")[0]
+
     def listener(self, port: int, load_balancer: str = "prod") -> str:
         elb = self.client("elbv2")
         balancer = elb.describe_load_balancers(Names=[load_balancer])["LoadBalancers"][0]["LoadBalancerArn"]

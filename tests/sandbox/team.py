@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import yaml
 
 from bluegreen.clock import SystemClock
 from bluegreen.domain.deployment import Deployment
+from bluegreen.sandbox.balancer.cloudwatch import naive
 from tests.sandbox.conftest import RunningSandbox, run_cli
 
 USERS = Path(__file__).parents[2] / "scripts" / "users.py"
@@ -75,8 +77,10 @@ class Team:
         return {**self.sandbox.environment(), "XDG_STATE_HOME": str(self.root / "state"), **more}
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        """Ctrl-C reaches it, even where the tests themselves run in a background that ignores it."""
         return subprocess.Popen(
             [sys.executable, "-m", self.module, *words],
+            preexec_fn=_heed_ctrl_c,
             cwd=self.root,
             env=self.environment(**environment),
             stdout=subprocess.PIPE,
@@ -127,6 +131,20 @@ class Team:
         groups = listener["Listeners"][0]["DefaultActions"][0]["ForwardConfig"]["TargetGroups"]
         return {each["TargetGroupArn"].split("/")[-2]: each["Weight"] for each in groups if each["Weight"]}
 
+    def served(self) -> int:
+        """Requests that the load balancer counted in the last hour; the health checks are none."""
+        now = naive(CLOCK.now())
+        found = self.sandbox.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/ApplicationELB",
+            MetricName="RequestCount",
+            Dimensions=[{"Name": "LoadBalancer", "Value": self.sandbox.load_balancer()}],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(minutes=1),
+            Period=3600,
+            Statistics=["Sum"],
+        )
+        return int(sum(each["Sum"] for each in found["Datapoints"]))
+
     @contextmanager
     def users(self, number: int = 8, **environment: str) -> Iterator[Requests]:
         """Load on the production route by a generator that is not ours; the counts are there when it ends."""
@@ -152,6 +170,10 @@ class Team:
 
     def close(self) -> None:
         self.sandbox.close()
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _count(seen: Requests, rows: list[Mapping[str, Any]], err: str) -> None:

@@ -69,17 +69,19 @@ def aws(team: Team, command: str) -> str:
     return done.stdout
 
 
-def keep_one_slot(team: Team) -> dict[str, str]:
-    """orders-2 alone, as most services are; answers what the manual's capitals stand for."""
+def keep_one_slot(team: Team) -> tuple[str, dict[str, str]]:
+    """Of both slots the live one, as most services are; its name, and what the manual's capitals stand for."""
     ecs, elb = team.sandbox.client("ecs"), team.sandbox.client("elbv2")
-    live = team.sandbox.target_group("orders-2")
+    (name,) = team.weights()
+    (idle,) = {"orders-1", "orders-2"} - {name}
+    live = team.sandbox.target_group(name)
     for port in (80, 8080):
         forward = [{"Type": "forward", "TargetGroupArn": live}]
         elb.modify_listener(ListenerArn=team.sandbox.listener(port), DefaultActions=forward)
-    ecs.delete_service(cluster="production", service="orders-1", force=True)
-    service = ecs.describe_services(cluster="production", services=["orders-2"])["services"][0]
+    ecs.delete_service(cluster="production", service=idle, force=True)
+    service = ecs.describe_services(cluster="production", services=[name])["services"][0]
     network = service["networkConfiguration"]["awsvpcConfiguration"]
-    return {
+    return name, {
         "VPC": elb.describe_target_groups(TargetGroupArns=[live])["TargetGroups"][0]["VpcId"],
         "LISTENER": team.sandbox.listener(80),
         "ORDERS": live,
@@ -111,10 +113,10 @@ def test_a_service_that_nobody_configured_is_deployed_after_init_and_verify(newc
 
 
 def test_a_service_with_one_slot_is_refused_until_the_manuals_commands_gave_it_the_second(newcomer: Team) -> None:
-    known = keep_one_slot(newcomer)
+    live, known = keep_one_slot(newcomer)
     refused = newcomer.run("init", "orders", "--force")
     assert refused.returncode == 6
-    assert "service orders-2 has no second slot" in refused.stderr
+    assert f"service {live} has no second slot" in refused.stderr
     assert "docs/manual.md, The second slot" in refused.stderr
     create, *others, init = second_slot(known)
     made = json.loads(aws(newcomer, create))

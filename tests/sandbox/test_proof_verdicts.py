@@ -162,9 +162,11 @@ def _blue_fails_one_in_a_hundred(team: Team) -> None:
 
 
 def _alarms(team: Team) -> None:
-    balancer = team.sandbox.listener(80).rpartition(":listener/")[2].rpartition("/")[0]
     group = team.sandbox.target_group("orders-2").rpartition(":")[2]
-    dimensions = [{"Name": "TargetGroup", "Value": group}, {"Name": "LoadBalancer", "Value": balancer}]
+    dimensions = [
+        {"Name": "TargetGroup", "Value": group},
+        {"Name": "LoadBalancer", "Value": team.sandbox.load_balancer()},
+    ]
 
     def metric(name: str, stat: str) -> dict[str, Any]:
         measured = {"Namespace": "AWS/ApplicationELB", "MetricName": name, "Dimensions": dimensions}
