@@ -15,7 +15,7 @@ from bluegreen.domain.spec import Consequence, Deadlines, HookPoint, HookSpec
 from bluegreen.drivers.foreground import deploy, resume
 from bluegreen.drivers.inquiry import control
 from bluegreen.drivers.rollback import rollback
-from bluegreen.errors import ConfigurationError, HeldError, HookUnavailableError
+from bluegreen.errors import ConfigurationError, HeldError, HookUnavailableError, PreemptedError
 from bluegreen.hooks.base import Failed, HookCall, Passed, Pending, Verdict
 from tests.stage import NEW, SPEC, Crash, Recorder, ScriptedHook, Stage
 
@@ -35,6 +35,7 @@ class Busy:
     began: float = 0.0
     starts: int = 0
     cancelled: list[str] = field(default_factory=list)
+    ended: float = 0.0
 
     def start(self, call: HookCall) -> Verdict:
         self.began, self.starts = self.stage.clock.now(), self.starts + 1
@@ -49,6 +50,7 @@ class Busy:
 
     def cancel(self, handle: str) -> None:
         self.cancelled.append(handle)
+        self.ended = self.stage.clock.now()
 
 
 def hook(name: str, point: HookPoint = HookPoint.TEST, **changes: Any) -> HookSpec:
@@ -389,6 +391,26 @@ def test_a_person_rolls_back_while_hooks_run_and_all_of_them_are_cancelled() -> 
     assert ended.phase is Phase.ROLLED_BACK
     assert all(found.status is HookStatus.CANCELLED for found in ended.hooks)
     assert sum(len(each.cancelled) for each in hooks) >= 1
+
+
+def test_a_rollback_does_not_wait_for_the_other_drivers_last_write_before_it_cancels_that_ones_hooks() -> None:
+    stage, log = staged(hook("a", group=1))
+    runs = busy(stage, log, "a", 9_000)
+    rolled_back: list[Deployment] = []
+
+    def on_call(when: str, name: str) -> None:
+        if (when, name) == ("before", "store.renew") and stage.latest().hooks:
+            stage.on_call = lambda when, name: None
+            rolled_back.append(rollback(stage.session("rollback", host="phone"), "orders", Recorder()))
+
+    stage.on_call = on_call
+    with pytest.raises(PreemptedError):
+        run(stage)
+    (ended,) = rolled_back
+    assert ended.rollback is not None
+    assert ended.ended_at is not None
+    assert runs.ended - ended.rollback.requested_at < 2
+    assert ended.ended_at - runs.ended > 60, "so long the other driver may still start tasks of green"
 
 
 def test_the_record_says_what_runs_and_how_to_answer_for_those_who_look_from_elsewhere() -> None:

@@ -20,10 +20,10 @@ def clean_up(work: Work) -> Outcome:
     d = work.deployment
     facts = d.rollback
     assert facts is not None
+    cancel_running(work)
     if d.retired_at is None and not late.is_quiet(facts, work.state.yielded, work.aws_now()):
         until = max(facts.other_until, facts.late_until)
         return Wait("the other driver may still start green's tasks; they are scaled in after that", 5.0, until)
-    cancel_running(work)
     _put_test_route_back(work)
     until = routing.last_write_at(d) + d.spec.settle
     if work.now() < until:
