@@ -14,12 +14,12 @@ from bluegreen.errors import BluegreenError, RolledBackError
 @service_argument
 @click.pass_obj
 def command(app: App, service: str | None, config: str) -> None:
-    """Stay with a held deployment: roll it back when green dies or nobody decides in time.
+    """Stay with a held deployment: roll it back when green dies, a gate fires or nobody decides.
 
-    It is rolled back (exit code 3) at once when green dies, and at the end of deadlines.hold when nobody has decided,
-    as deadlines.on_hold says. When somebody has decided, the command ends with 0. It takes no lock: whoever decides
-    meets none. A deploy that ends with 4 leaves this running in the background; where its machine does not stay, as in
-    a pipeline, run it elsewhere.
+    It is rolled back (exit code 3) at once when green dies, and, unless deadlines.on_hold says hold, when a gate
+    fires while users are on green, or at the end of deadlines.hold when nobody has decided. When somebody has
+    decided, the command ends with 0. It takes no lock: whoever decides meets none. A deploy that ends with 4 leaves
+    this running in the background; where its machine does not stay, as in a pipeline, run it elsewhere.
     """
     from bluegreen.cli.driving import drive
     from bluegreen.drivers.attending import attend

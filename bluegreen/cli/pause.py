@@ -17,7 +17,7 @@ from bluegreen.domain.service import Control
 def command(app: App, service: str | None, config: str, reason: str | None) -> None:
     """Hold a deployment where it stands.
 
-    The split stays as it is, blue stays warm, and green's health and the gates are not watched meanwhile. A hold that
-    nobody ends is rolled back after the configured deadline (24 hours).
+    The split stays as it is and blue stays warm. Meanwhile bluegreen attend watches green's health and the
+    gates, and rolls it back when they say so, or when nobody ends the hold within the configured deadline (24 hours).
     """
     ask(app, Control.PAUSE, service, config, reason)

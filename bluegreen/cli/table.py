@@ -28,7 +28,9 @@ COMMANDS = {
     "hooks": Entry("Ask", "List a configuration's hooks, try one alone, report a deployment's results."),
     "pause": Entry("Steer", "Hold a deployment where it stands."),
     "resume": Entry("Steer", "Go on with a held deployment, or take over one that nobody drives."),
-    "attend": Entry("Steer", "Stay with a held deployment: roll it back when green dies or nobody decides in time."),
+    "attend": Entry(
+        "Steer", "Stay with a held deployment: roll it back when green dies, a gate fires or nobody decides."
+    ),
     "promote": Entry("Steer", "Skip the remaining waits of a deployment."),
     "approve": Entry("Steer", "Say yes to the approval a deployment waits for."),
     "reject": Entry("Steer", "Say no to the approval a deployment waits for: it is rolled back."),

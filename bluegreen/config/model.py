@@ -183,7 +183,7 @@ class DeadlinesSection(Part):
         default=_DEADLINES.hold, description="How long a held deployment waits for a person, or never."
     )
     on_hold: Literal["rollback", "hold"] = Field(
-        default=_DEADLINES.on_hold.value, description="What follows when nobody answers: roll back, or keep holding."
+        default=_DEADLINES.on_hold.value, description="What follows when nobody answers, or a gate fires meanwhile."
     )
 
 

@@ -1,4 +1,5 @@
-"""Stay with a deployment that holds. Nobody drives it, so somebody must see that green dies, or that nobody decides.
+"""Stay with a deployment that holds. Nobody drives it, so somebody must see that green dies, that a gate fires, or that
+nobody decides.
 
 It takes no lease and writes nothing while it watches: whoever decides meanwhile meets no lock. When it must act, it
 does what an on-call would: it rolls back.
@@ -7,11 +8,13 @@ does what an on-call would: it rolls back.
 from __future__ import annotations
 
 from bluegreen.domain.deployment import Deployment, Phase
+from bluegreen.domain.spec import Consequence
 from bluegreen.drivers.foreground import active
 from bluegreen.drivers.loop import TRANSIENT, Successor
 from bluegreen.drivers.rollback import rollback
 from bluegreen.errors import AwsError, BluegreenError, RefusedError
 from bluegreen.lifecycle.holding import may_turn_back, nobody_decided
+from bluegreen.lifecycle.watch.glance import Glance
 from bluegreen.notify.base import Reporter
 from bluegreen.wiring import Session
 
@@ -48,6 +51,7 @@ class _Attendant:
         self._session = session
         self._held = held
         self._dead = 0
+        self._gates = Glance(session.gate)
         self._failing_since: float | None = None
 
     def stay(self, reporter: Reporter, finisher: Successor | None) -> Deployment:
@@ -56,7 +60,7 @@ class _Attendant:
                 d = self._session.store.load(self._held.id)
                 if self._is_decided(d):
                     return d
-                why = nobody_decided(d, self._session.clock.now()) or self._green_is_dead(d)
+                why = nobody_decided(d, self._session.clock.now()) or self._users_suffer(d)
                 if why is not None:
                     # The rollback begins now, not when this process did.
                     self._session.began_at = self._session.clock.now()
@@ -70,15 +74,26 @@ class _Attendant:
         held = self._held.hold
         return d.hold is None or held is None or d.hold.since != held.since or not may_turn_back(d)
 
-    def _green_is_dead(self, d: Deployment) -> str | None:
-        """Some of the users are sent to a green without one healthy target."""
+    def _users_suffer(self, d: Deployment) -> str | None:
+        """Why those who are sent to green should not be."""
         try:
-            dead = self._has_traffic(d) and not self._session.compute.health(d.green).healthy
+            if not self._has_traffic(d):
+                self._dead = 0
+                return None
+            dead = not self._session.compute.health(d.green).healthy
+            return self._green_is_dead(d, dead) or self._gate_fires(d)
         except TRANSIENT:
             raise
         except (AwsError, RefusedError):
             # A call that is not allowed, a route that is gone. Its time still ends: the record can be read.
             return None
+
+    def _gate_fires(self, d: Deployment) -> str | None:
+        """Not where the configuration leaves every hold to people."""
+        return self._gates.firing(d) if d.spec.deadlines.on_hold is Consequence.ROLL_BACK else None
+
+    def _green_is_dead(self, d: Deployment, dead: bool) -> str | None:
+        """Not one target is healthy: that is no matter of taste."""
         self._dead = self._dead + 1 if dead else 0
         if self._dead < LOOKS:
             return None

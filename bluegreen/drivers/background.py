@@ -49,9 +49,9 @@ def attend_in_the_background(session: Session, deployment: Deployment) -> str:
     except OSError as error:
         return (
             f"no process could be started to stay with it ({error.strerror}): bluegreen attend {deployment.service} "
-            f"rolls back when green dies{end}"
+            f"rolls back when green dies or a gate fires{end}"
         )
-    return f"process {pid} stays with it in the background and rolls back when green dies{end} (log: {log})"
+    return f"process {pid} stays with it and rolls back when green dies or a gate fires{end} (log: {log})"
 
 
 # Private

@@ -48,7 +48,7 @@ def _what_stands(work: Work) -> str:
     splits = "; ".join(_stands(work, route) for route in work.deployment.routes)
     if work.deployment.phase is Phase.ROLLBACK:
         return f"The rollback is not done: {splits}"
-    return f"{splits}. Nobody watches it until the deployment goes on"
+    return f"{splits}. Until the deployment goes on, only bluegreen attend watches it"
 
 
 def _stands(work: Work, route: Route) -> str:

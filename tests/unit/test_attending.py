@@ -15,7 +15,8 @@ from bluegreen.domain.spec import Consequence, Deadlines, GateSpec
 from bluegreen.drivers.attending import LOOK_EVERY, attend
 from bluegreen.drivers.foreground import deploy, resume
 from bluegreen.drivers.inquiry import control
-from bluegreen.errors import HeldError, RefusedError, StoreUnavailableError, UnreachableError
+from bluegreen.drivers.rollback import rollback
+from bluegreen.errors import HeldError, HookUnavailableError, RefusedError, StoreUnavailableError, UnreachableError
 from bluegreen.hooks.base import Reading
 from tests.stage import NEW, SPEC, ScriptedGate, Stage
 
@@ -107,6 +108,54 @@ def test_a_green_that_dies_while_it_is_held_is_rolled_back_at_once() -> None:
     assert ended.rollback.reason.startswith("green orders-2 had no healthy target while the deployment was held")
     assert ended.rollback.requested_at - began < 10 * LOOK_EVERY
     assert stage.weights() == {"orders-1": 100}
+
+
+def test_a_gate_that_fires_while_it_is_held_puts_blue_back_before_anybody_decides() -> None:
+    stage = held(hold=HOUR)
+    at_look(stage, 3, lambda: fires(stage))
+    began = stage.clock.now()
+    ended = attended(stage)
+    assert ended.rollback is not None
+    assert ended.rollback.reason == "gate errors fired while the deployment was held: 7 of 1"
+    assert ended.rollback.requested_at - began < 10 * LOOK_EVERY
+    assert stage.weights() == {"orders-1": 100}
+
+
+def test_a_gate_that_fires_leaves_a_hold_alone_that_the_configuration_leaves_to_people() -> None:
+    stage = held(hold=HOUR, on_hold=Consequence.HOLD)
+    fires(stage)
+    at_look(stage, 20, lambda: rollback(stage.session("rollback"), "orders", stage.recorder, reason="pager"))
+    ended = attended(stage)
+    assert ended.rollback is not None
+    assert ended.rollback.reason == "pager"
+
+
+def test_a_gate_is_told_at_each_look_what_it_asked_to_be_kept_although_nothing_is_written() -> None:
+    stage = held(hold=HOUR)
+    gate = stage.gates["errors"]
+    gate.told.clear()
+    gate.read = lambda: Reading("inconclusive", "1.2 of 1", memory={"looks": len(gate.told)})
+    at_look(stage, 6, lambda: rollback(stage.session("rollback"), "orders", stage.recorder))
+    ended = attended(stage)
+    told = [watch.memory for watch in gate.told]
+    assert told[:4] == [{}, {"looks": 1}, {"looks": 2}, {"looks": 3}]
+    assert [dict(each.memory) for each in ended.gates] == [{}]
+
+
+def test_a_gate_that_cannot_be_asked_is_no_reason_to_end_a_hold() -> None:
+    stage = held(hold=HOUR)
+    stage.gates["errors"] = ScriptedGate(unavailable)
+    ended = attended(stage)
+    assert ended.rollback is not None
+    assert ended.rollback.reason.startswith("nobody decided")
+
+
+def fires(stage: Stage) -> None:
+    stage.gates["errors"] = ScriptedGate(lambda: Reading("firing", "7 of 1"))
+
+
+def unavailable() -> Reading:
+    raise HookUnavailableError("CloudWatch is away")
 
 
 def test_a_green_that_is_seen_dead_once_is_looked_at_again() -> None:

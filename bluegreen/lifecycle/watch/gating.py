@@ -7,7 +7,7 @@ of a gate that has not measured anything: see ``hold_back``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -45,6 +45,13 @@ def look_at_gates(work: Work) -> Outcome | None:
         work.gates_seen[look.spec.name] = look.reading.state if look.reading else UNAVAILABLE
     _keep(work, looks)
     return _firing(work, looks) or _blind(work, looks) or _cannot_tell(work, looks)
+
+
+def watch_of(d: Deployment, name: str, memory: Mapping[str, object] | None = None) -> Watch:
+    """What a gate is told; ``memory`` where somebody knows better than the record what it asked to be kept."""
+    comparing = d.phase is Phase.SHIFT and d.watched_since is not None and 0 < d.spec.shift[d.step].percent < 100
+    kept = next((gate.memory for gate in d.gates if gate.name == name), {}) if memory is None else memory
+    return Watch(d.watched_since, comparing, kept, d.traffic_since)
 
 
 def begin(work: Work) -> dict[str, Any]:
@@ -98,14 +105,11 @@ def held(d: Deployment, names: Sequence[str]) -> dict[str, Any]:
 def _look(work: Work) -> list[Look]:
     d = work.deployment
     facts = gate_facts(d)
-    memories = {gate.name: gate.memory for gate in d.gates}
-    comparing = d.phase is Phase.SHIFT and d.watched_since is not None and 0 < d.spec.shift[d.step].percent < 100
     looks: dict[str, Look] = {}
 
     def look(spec: GateSpec) -> None:
-        watch = Watch(d.watched_since, comparing, memories.get(spec.name, {}), d.traffic_since)
         try:
-            looks[spec.name] = Look(spec, work.world.gate(spec, facts).check(watch))
+            looks[spec.name] = Look(spec, work.world.gate(spec, facts).check(watch_of(d, spec.name)))
         except (HookUnavailableError, ConfigurationError) as error:
             # One that cannot be built here, where a variable is missing, say, cannot be asked from here.
             looks[spec.name] = Look(spec, None, error.message)
