@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bluegreen.clock import Clock
 from bluegreen.sandbox.api.request import Call
 
-_KEPT = 50_000
+_KEPT = 20_000
+_LONGEST = 1000
+"""Characters of one value: a store's records are written again and again, and would fill the memory."""
 
 
 class CallLog:
-    """The newest 50,000 calls, each with a ``sequence`` number that never repeats."""
+    """The newest 20,000 calls, each with a ``sequence`` number that never repeats."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -34,7 +36,7 @@ class CallLog:
             "duration": round(seconds, 6),
             "request_id": call.request_id,
             "user_agent": call.user_agent,
-            "parameters": call.parameters,
+            "parameters": _shortened(call.parameters),
         }
         with self._lock:
             self._sequence += 1
@@ -48,3 +50,16 @@ class CallLog:
     def reset(self) -> None:
         with self._lock:
             self._calls.clear()
+
+
+# Private
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > _LONGEST:
+        return f"{value[:_LONGEST]}… ({len(value)} characters)"
+    if isinstance(value, Mapping):
+        return {key: _shortened(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_shortened(each) for each in value]
+    return value
