@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 import time
@@ -46,6 +47,7 @@ def main(names: tuple[str, ...], share: float, seed: int, document: bool, rewrit
 
 def _run(campaign: Campaign, share: float, seed: int) -> Result:
     click.echo(f"{campaign.name} …", err=True)
+    commit = _commit()
     with tempfile.TemporaryDirectory(prefix="bluegreen-faults-") as folder:
         rows = tuple(
             campaign.run(Budget(Path(folder), share, seed, tell=lambda text: click.echo(f"  {text}", err=True)))
@@ -55,7 +57,17 @@ def _run(campaign: Campaign, share: float, seed: int) -> Result:
         for loss in row.losses:
             click.echo(f"  lost: {row.what}: {loss}", err=True)
     at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(SystemClock().now()))
-    return Result(rows, share, at)
+    return Result(rows, share, at, commit)
+
+
+def _commit() -> str:
+    """Asked before a campaign begins: what is committed while it runs was not tried."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", "bluegreen", "tests", "scripts")
+    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
 if __name__ == "__main__":

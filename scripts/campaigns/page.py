@@ -47,11 +47,15 @@ ELSEWHERE = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a campaign answered. ``share`` is the part of it that was run, at most 1; ``at`` the UTC minute it ended."""
+    """What a campaign answered. ``share`` is the part of it that was run, at most 1; ``at`` the UTC minute it ended.
+
+    ``commit``: of the code that was tried, abbreviated, with a ``+`` where the folder held changes besides.
+    """
 
     rows: tuple[Row, ...]
     share: float = 1.0
     at: str = ""
+    commit: str = ""
 
 
 def table(rows: tuple[Row, ...], form: str = "pipe") -> str:
@@ -102,7 +106,8 @@ def _summary(campaigns: Mapping[str, Campaign], known: Mapping[str, Result]) -> 
 
 def _chapter(campaign: Campaign, result: Result) -> str:
     part = "the whole of it" if result.share >= 1 else f"a share of {result.share:g} of its points, evenly spread"
-    ran = f"Run: {part}; ended {result.at} UTC."
+    code = f" The code was {result.commit}." if result.commit else ""
+    ran = f"Run: {part}; ended {result.at} UTC.{code}"
     return f"## {_title(campaign.name)}\n\n{campaign.about.strip()}\n\n{ran}\n\n{table(result.rows)}\n"
 
 

@@ -23,10 +23,10 @@ ROLLED_BACK_EVERY = 5
 RECORD_BYTES = 100_000
 """What one deployment's record and events may take in the file."""
 
-DAEMON_GROWTH = 2.0e6
-"""Bytes of the daemon for each deployment: it keeps up to 50,000 calls, stopped tasks and metrics."""
+DAEMON_GROWTH = 0.7e6
+"""Bytes of the daemon for each deployment: it keeps up to 20,000 calls, stopped tasks and metrics."""
 
-ENVOY_GROWTH = 0.5e6
+ENVOY_GROWTH = 0.3e6
 
 
 def run(budget: Budget) -> list[Row]:
