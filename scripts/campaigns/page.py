@@ -122,7 +122,8 @@ def _title(name: str) -> str:
 
 def _result(fields: dict[str, object]) -> Result:
     rows: list[dict[str, object]] = fields["rows"]  # type: ignore[assignment]  # written by asdict above
-    return Result(tuple(_row(each) for each in rows), float(str(fields["share"])), str(fields["at"]))
+    made = tuple(_row(each) for each in rows)
+    return Result(made, float(str(fields["share"])), str(fields["at"]), str(fields.get("commit", "")))
 
 
 def _row(fields: dict[str, object]) -> Row:

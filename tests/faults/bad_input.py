@@ -84,6 +84,7 @@ WORDS = (
 JUNK = (b"&a ", b"*a", b"<<: ", b"\t", b"${", b"\xff\xfe", b"!!python/x ")
 
 AN_OPTION = re.compile(r"[Nn]o such option|--?\w[\w-]*|\b[A-Z]{2,}\b|extra arguments?|\bservice \S+")
+A_WAY_ON = re.compile(r"Try '[^']+ --help'|there are|did you mean|known are")
 A_PLACE = re.compile(r":[0-9]+:[0-9]+: ")
 
 
@@ -171,7 +172,7 @@ def _names_it(words: Sequence[str], result: Result, shown: object) -> None:
     assert message, shown
     named = [word for word in words if len(word) > 1 and (word in message or repr(word)[1:-1] in message)]
     assert problems or named or AN_OPTION.search(message) or STOPPED in message, shown
-    assert hint or problems or result.exit_code == 2, shown
+    assert hint or problems or A_WAY_ON.search(result.stderr), shown
 
 
 def _said(result: Result) -> tuple[str, str, list[str]]:

@@ -8,6 +8,7 @@ get so far, and what was stored stays as it is. (The rollback puts blue back wit
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,9 @@ class Shelf:
         assert "internal error" not in result.stderr, shown
         assert self._world() == self.world, shown
         if result.exit_code == 6:
-            assert STOPPED in result.stderr or self.id in result.stderr or "orders" in result.stderr, shown
+            named = self.id in result.stderr or "service orders" in result.stderr
+            way_on = "next:" in result.stderr or bool(re.search(r'"hint": "[^"]', result.stderr))
+            assert STOPPED in result.stderr or (named and way_on), shown
 
     def _put(self, record: bytes, item: bytes) -> None:
         row = self.rows.record(self.id)
