@@ -26,7 +26,8 @@ from bluegreen.errors import (
     UnreachableError,
 )
 from bluegreen.lifecycle.holding import may_turn_back
-from bluegreen.lifecycle.preflight import Found, Problem, judge, survey
+from bluegreen.lifecycle.preflight import Problem, judge
+from bluegreen.lifecycle.survey import Found, survey
 from bluegreen.notify.base import Reporter, Silent
 from bluegreen.wiring import Session
 

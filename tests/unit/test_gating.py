@@ -22,7 +22,8 @@ from bluegreen.hooks.base import Reading, Watch
 from bluegreen.hooks.measured import MeasuredGate
 from bluegreen.hooks.running import Surroundings
 from bluegreen.hooks.settings_gates import MeasuredSettings
-from bluegreen.lifecycle.preflight import judge, survey
+from bluegreen.lifecycle.preflight import judge
+from bluegreen.lifecycle.survey import survey
 from bluegreen.lifecycle.watch.gate_facts import gate_facts
 from tests.stage import NEW, SPEC, ScriptedGate, Stage
 
