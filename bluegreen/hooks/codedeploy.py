@@ -37,7 +37,7 @@ def said_in(payload: bytes) -> str | None:
 
 
 class Receiver:
-    """Listens while at least one execution is expected."""
+    """Listens while at least one execution is expected, by whichever hook."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
@@ -63,14 +63,12 @@ class Receiver:
             return self._status.get(execution)
 
     def forget(self, execution: str) -> None:
-        with self._lock:
+        with self._lock:  # until the port is free, so that another hook of this receiver can listen again
             self._status.pop(execution, None)
-            server = None if self._status else self._server
-            if server is not None:
+            if self._server is not None and not self._status:
+                self._server.shutdown()
+                self._server.server_close()
                 self._server = None
-        if server is not None:
-            server.shutdown()
-            server.server_close()
 
     def take(self, told: Mapping[str, Any]) -> tuple[int, dict[str, str]]:
         """HTTP status and content, with CodeDeploy's own errors."""

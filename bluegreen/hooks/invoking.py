@@ -67,7 +67,8 @@ class LambdaHook:
         self._events = EcsEvents(settings, around)
         self._known: dict[str, Invocations] = {}
         self._client: Any = None
-        self._receiver = Receiver.at(settings.receiver) if settings.receiver else None
+        place = settings.receiver
+        self._receiver = around.links.receivers.setdefault(place, Receiver.at(place)) if place else None
 
     def start(self, call: HookCall) -> Verdict:
         is_ecs = self._settings.contract == "ecs"
@@ -87,12 +88,12 @@ class LambdaHook:
         run = self._known.get(execution) or self._taken_over(handle)
         if run.closed is None:
             run.closed = self._look(execution, run)
+        if run.closed is None:
+            return self._pending(execution, run)
+        self._forget(execution)
         if isinstance(run.closed, HookUnavailableError):
             raise run.closed
-        if run.closed is not None:
-            self._forget(execution)
-            return run.closed
-        return self._pending(execution, run)
+        return run.closed
 
     def cancel(self, handle: str) -> None:
         """Nothing can stop a function that runs; it is not invoked again and its answer is not waited for."""

@@ -19,6 +19,7 @@ from bluegreen.redact import Redactor, secrets_of
 if TYPE_CHECKING:
     from bluegreen.aws.clients import Clients
     from bluegreen.hooks.approval import Approvals
+    from bluegreen.hooks.codedeploy import Receiver
     from bluegreen.hooks.fields import ProcessSettings
 
 R = TypeVar("R")
@@ -32,10 +33,14 @@ _LAST_LINES = 50
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The ways out that some kinds need, each opened when it is first used."""
+    """The ways out that some kinds need, each opened when it is first used.
+
+    ``receivers`` by HOST:PORT: hooks that name the same address share the one that can listen there.
+    """
 
     clients: Callable[[], Clients] | None = None
     approvals: Callable[[], Approvals] | None = None
+    receivers: dict[str, Receiver] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,13 @@ class LambdaSettings(Settings):
         description="HOST:PORT where CodeDeploy's answer is taken; the function's AWS_ENDPOINT_URL_CODEDEPLOY",
     )
 
+    @field_validator("receiver")
+    @classmethod
+    def _of_a_port(cls, place: str | None) -> str | None:
+        if place is not None and not 1 <= int(place.rpartition(":")[2]) <= 65_535:
+            raise ValueError("a port is between 1 and 65535")
+        return place
+
     @model_validator(mode="after")
     def _of_one_contract(self) -> LambdaSettings:
         if self.contract == "ecs" and self.receiver:

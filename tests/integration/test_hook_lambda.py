@@ -6,10 +6,12 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import boto3
 import pytest
@@ -17,21 +19,21 @@ from botocore.exceptions import ClientError
 
 from bluegreen.clock import SystemClock
 from bluegreen.domain.spec import HookPoint, HookSpec
-from bluegreen.errors import HookUnavailableError
-from bluegreen.hooks import cbor
+from bluegreen.errors import ConfigurationError, HookUnavailableError
+from bluegreen.hooks import cbor, codedeploy
 from bluegreen.hooks.base import Hook
 from bluegreen.hooks.registry import build_hook
 from bluegreen.hooks.running import Links
 from tests.contract.hook_aws import SERVICE_ARN, FakeAws, refused
-from tests.contract.hook_kit import ENVIRONMENT, ask, call, failed, passed, until
+from tests.contract.hook_kit import ENVIRONMENT, ask, call, failed, passed, until, wait
 from tests.contract.test_hook_remote_kinds import FACTS, told
 
 REVISION = SERVICE_ARN.replace(":service/", ":service-revision/")
 
 
-def hook_of(aws: FakeAws, **settings: object) -> Hook:
+def hook_of(aws: FakeAws, links: Links | None = None, **settings: object) -> Hook:
     spec = HookSpec(HookPoint.TEST, "smoke", "lambda", {"function": "gate", **settings})
-    return build_hook(spec, ENVIRONMENT, Path("/"), SystemClock(), Links(cast(Any, lambda: aws)))
+    return build_hook(spec, ENVIRONMENT, Path("/"), SystemClock(), links or Links(cast(Any, lambda: aws)))
 
 
 def answering(function: Callable[[dict[str, Any]], Any]) -> FakeAws:
@@ -223,6 +225,85 @@ def test_an_address_that_cannot_be_listened_on_is_unavailable() -> None:
         place = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(HookUnavailableError, match="nothing can listen"):
             hook_of(FakeAws(), contract="codedeploy", receiver=place).start(told())
+
+
+def telling(place: str) -> Callable[[dict[str, Any]], Any]:
+    """A function that puts its status as CodeDeploy's clients do."""
+
+    def function(event: dict[str, Any]) -> None:
+        told = {
+            "deploymentId": event["DeploymentId"],
+            "lifecycleEventHookExecutionId": event["LifecycleEventHookExecutionId"],
+            "status": "Succeeded",
+        }
+        name = {"X-Amz-Target": f"CodeDeploy_20141006.{codedeploy._OPERATION}"}
+        urlopen(Request(f"http://{place}/", json.dumps(told).encode(), name), timeout=5).close()
+
+    return function
+
+
+def is_free(place: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(place.partition(":")[2]))) != 0
+
+
+def _throttled(aws: FakeAws) -> None:
+    aws.lambdas.refusal = refused("Invoke", "TooManyRequestsException", "Rate Exceeded.", 429)
+
+
+def _silent(aws: FakeAws) -> None:
+    aws.lambdas.function = lambda event: None
+
+
+def _raising(aws: FakeAws) -> None:
+    aws.lambdas.function = lambda event: 1 / 0
+
+
+@pytest.mark.parametrize("broken", [_throttled, _silent, _raising, None])
+def test_whichever_way_a_function_ends_the_next_one_finds_the_receivers_address_free(
+    broken: Callable[[FakeAws], None] | None,
+) -> None:
+    place = f"127.0.0.1:{free_port()}"
+    aws = answering(telling(place))
+    if broken is not None:
+        broken(aws)
+    with suppress(HookUnavailableError):
+        ask(hook_of(aws, contract="codedeploy", receiver=place), told(timeout=0.5))
+    assert is_free(place)
+    passed(ask(hook_of(answering(telling(place)), contract="codedeploy", receiver=place), told()))
+
+
+def test_a_cancelled_function_leaves_the_receivers_address_free() -> None:
+    place = f"127.0.0.1:{free_port()}"
+    hook = hook_of(answering(lambda event: None), contract="codedeploy", receiver=place)
+    verdict: Any = hook.start(told())
+    assert not is_free(place)
+    hook.cancel(verdict.handle)
+    assert is_free(place)
+
+
+def test_hooks_that_run_together_share_one_receiver() -> None:
+    place = f"127.0.0.1:{free_port()}"
+    together = threading.Barrier(2)
+    tell = telling(place)
+
+    def function(event: dict[str, Any]) -> None:
+        together.wait(5)
+        tell(event)
+
+    aws = answering(function)
+    links = Links(cast(Any, lambda: aws))
+    hooks = [hook_of(aws, links, contract="codedeploy", receiver=place) for _ in range(2)]
+    started = [each.start(told()) for each in hooks]
+    for each, verdict in zip(hooks, started, strict=True):
+        passed(wait(each, verdict))
+    assert is_free(place)
+
+
+def test_a_port_that_does_not_exist_is_an_error_of_the_configuration() -> None:
+    for place in ("127.0.0.1:99999", "127.0.0.1:0"):
+        with pytest.raises(ConfigurationError, match=r"lambda\.receiver: a port is between 1 and 65535"):
+            hook_of(FakeAws(), contract="codedeploy", receiver=place)
 
 
 @pytest.mark.parametrize("protocol", ["json", "smithy-rpc-v2-cbor"])
