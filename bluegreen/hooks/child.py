@@ -84,7 +84,9 @@ def _meaning(answer: object) -> dict[str, object]:
 
 def _findings(answer: Mapping[Any, Any]) -> dict[str, object]:
     """Numbers become the verdict's numbers and URLs its links, the rest its detail; ``detail`` itself goes first."""
-    numbers = {str(key): float(value) for key, value in answer.items() if _is_number(value)}
+    from bluegreen.hooks.words import finite
+
+    numbers = finite(answer)
     links = {str(key): value for key, value in answer.items() if _is_link(value)}
     parts = [str(answer["detail"])] if "detail" in answer else []
     parts += [f"{key}={value}" for key, value in answer.items() if key != "detail" and key not in links]
@@ -93,10 +95,6 @@ def _findings(answer: Mapping[Any, Any]) -> dict[str, object]:
 
 def _is_link(value: object) -> bool:
     return isinstance(value, str) and value.startswith(("https://", "http://", "file://")) and " " not in value
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
 def _awaited(answer: Any) -> Any:

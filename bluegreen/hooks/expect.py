@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bluegreen.hooks.settings import RequestSettings
 
 _SHOWN = 80
+_NO_JSON = (ValueError, RecursionError)
+"""What reading a body raises that is none, or one that is nested deeper than anybody reads."""
 
 
 def mismatch(settings: RequestSettings, answer: Answer, latency: float | None = None) -> str:
@@ -32,7 +34,7 @@ def matching(conditions: dict[str, Any], answer: Answer) -> str:
     """The first condition that holds of a JSON body, in one line; '' when none does."""
     try:
         document = json.loads(answer.body)
-    except ValueError:
+    except _NO_JSON:
         return ""
     for path, wanted in conditions.items():
         if _same(_found(path, document), wanted):
@@ -59,7 +61,7 @@ def _json(conditions: dict[str, Any], answer: Answer) -> str:
         return ""
     try:
         document = json.loads(answer.body)
-    except ValueError:
+    except _NO_JSON:
         return f"{answer.status}, but the body is no JSON"
     for path, wanted in conditions.items():
         try:

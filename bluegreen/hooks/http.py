@@ -96,6 +96,7 @@ class HttpRun:
         while (number := self._next()) is not None:
             try:
                 answer = exchange(self._request, self._clock)
+                wrong = mismatch(self._settings, answer, self._settings.latency)
             except NoAnswerError as error:
                 self._take(number, None, no=str(error))
             except HookUnavailableError as error:
@@ -103,7 +104,7 @@ class HttpRun:
             except Exception as error:  # a thread that ends in silence would leave the hook pending for ever
                 self._take(number, None, broken=HookUnavailableError(f"{type(error).__name__}: {error}"))
             else:
-                self._take(number, answer, no=mismatch(self._settings, answer, self._settings.latency))
+                self._take(number, answer, no=wrong)
             if self._settings.interval and self._over.wait(self._settings.interval):
                 return
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from bluegreen.errors import AwsError, NotFoundError
 from bluegreen.hooks.base import Failed, HookCall, Verdict
-from bluegreen.hooks.remote import RemoteHook, Started, links_of, numbers_of, passed_in, run_name
+from bluegreen.hooks.remote import RemoteHook, Started, links_of, passed_in, run_name
 from bluegreen.hooks.running import Surroundings
-from bluegreen.hooks.words import call_json, took
+from bluegreen.hooks.words import call_json, finite, took
 
 if TYPE_CHECKING:
     from bluegreen.hooks.settings_remote import StepFunctionsSettings
@@ -63,7 +63,7 @@ class StepFunctionsHook(RemoteHook):
             output = _document(seen.get("output"))
             said, redactor = self._say(f"{self._title} succeeded in {took(ran)}"), self._around.redactor()
             links = {name: redactor.text(place) for name, place in links_of(output).items()}
-            return passed_in(said, ran, numbers_of(output), {**links, **self._links(started)})
+            return passed_in(said, ran, finite(output), {**links, **self._links(started)})
         cause = ": ".join(str(seen[key]) for key in ("error", "cause") if seen.get(key))
         reason = f"{self._title} ended {status}{': ' if cause else ''}{cause} ({_name(started)})"
         return Failed(self._say(reason), (), {"seconds": ran}, self._links(started))

@@ -95,12 +95,19 @@ def call_json(call: HookCall) -> str:
 
 
 def finite(told: Mapping[str, object]) -> dict[str, float]:
-    """The numbers among what a plug-in gives as numbers, as a record can keep them."""
-    return {
-        str(name): float(value)
-        for name, value in dict(told).items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    }
+    """The numbers among what somebody else gives as numbers, as a record can keep them."""
+    return {str(name): number for name, value in dict(told).items() if (number := _number(value)) is not None}
+
+
+def _number(value: object) -> float | None:
+    """None for what is no number, and for one that no float can hold."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def route_header(facts: Mapping[str, str]) -> tuple[str, str] | None:

@@ -99,6 +99,12 @@ def test_body_is_searched_for_text_and_expressions(release: Release) -> None:
     assert "no JSON" in failed(http(release, path="/text", json={"a": 1})).reason
 
 
+def test_a_body_that_is_nested_deeper_than_anybody_reads_is_a_no_at_once(release: Release) -> None:
+    release.answers["/deep"] = (200, "[" * 100_000)
+    asked = hook("http", {"path": "/deep", "json": {"a": 1}}, Path())
+    assert "no JSON" in failed(wait(asked, asked.start(call(release.url)), 5.0)).reason
+
+
 def test_answer_that_takes_too_long_fails_although_it_is_right(release: Release) -> None:
     reason = failed(http(release, path="/health", latency="0.001ms")).reason
     assert "allowed are 0 ms" in reason

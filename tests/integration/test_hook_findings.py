@@ -60,6 +60,12 @@ def test_a_callable_s_urls_are_links(tmp_path: Path) -> None:
     assert verdict.detail == "fine, orders=7, who=ada"
 
 
+def test_a_callable_s_number_that_no_float_can_hold_is_no_reason_to_fail(tmp_path: Path) -> None:
+    (tmp_path / "checks.py").write_text("def check(call):\n    return {'huge': 10**400, 'orders': 7}\n")
+    numbers = passed(ask(hook("python", {"call": "checks.py:check"}, tmp_path), call())).numbers
+    assert set(numbers) == {"seconds", "orders"}
+
+
 def test_the_report_of_pytest_is_a_link(tmp_path: Path) -> None:
     (tmp_path / "test_smoke.py").write_text("def test_it():\n    pass\n")
     verdict = passed(ask(hook("pytest", {"path": "test_smoke.py", "junit": "out/smoke.xml"}, tmp_path), call()))
