@@ -93,8 +93,9 @@ class Route:
 class HookRun:
     """``step`` is the shift step the run belongs to (after_step), else 0. ``handle`` finds a running hook again.
 
-    ``links``: a name to a URL or a file. ``asks``: it waits for a person. ``forgiven``: attempts that do not count
-    against its retries, for a person let the deployment go on after them.
+    ``links``: a name to a URL or a file. ``asks``: it waits for a person. Of its ``attempts``, the ``forgiven`` do not
+    count against its retries, for a person let the deployment go on after them; since then ``unasked`` of them could
+    not be asked, the others failed. ``settled``: the last attempt that failed or was cancelled, 0 when none was.
     """
 
     point: HookPoint
@@ -114,6 +115,8 @@ class HookRun:
     dry_run: bool = False
     asks: bool = False
     forgiven: int = 0
+    unasked: int = 0
+    settled: int = 0
 
     @property
     def is_open(self) -> bool:

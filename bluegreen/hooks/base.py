@@ -14,8 +14,11 @@ from bluegreen.domain.spec import HookPoint
 class HookCall:
     """What a hook is told. ``base_url`` is the test route's (no slash at its end), None where there is none.
 
-    ``facts`` are plain strings: deployment, service, cluster, point, step, percent, release, images as JSON,
-    blue, green, load balancer. Every one is handed to processes as ``BLUEGREEN_<NAME>``.
+    ``facts`` are plain strings, as lifecycle.hooks.hook_facts.call_facts names them: deployment, service, step,
+    green_percent, release, images as JSON and others. Every one is handed to processes as ``BLUEGREEN_<NAME>``.
+
+    ``settled``: the attempts up to that one have failed or were cancelled. What a later one started goes on, and is to
+    be found again rather than doubled.
     """
 
     point: HookPoint
@@ -24,6 +27,7 @@ class HookCall:
     timeout: float
     base_url: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    settled: int = 0
 
 
 @dataclass(frozen=True, slots=True)

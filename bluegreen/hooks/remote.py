@@ -127,14 +127,6 @@ def run_name(call: HookCall, attempt: int) -> str:
     return f"bluegreen-{digest}-{attempt}"
 
 
-def numbers_of(answer: Mapping[str, object]) -> dict[str, float]:
-    return {
-        str(key): float(value)
-        for key, value in answer.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
-    }
-
-
 def links_of(answer: Mapping[str, object]) -> dict[str, str]:
     """The URLs among what an execution answered."""
     return {
@@ -151,5 +143,8 @@ def passed_in(
 
 
 def _attempts(call: HookCall) -> range:
-    """The newest first. Its own attempt too: a driver may have died between the start and the record of it."""
-    return range(call.attempt, 0, -1)
+    """The newest first. Its own attempt too: a driver may have died between the start and the record of it.
+
+    None that was settled: one that was stopped at its timeout still runs for a while, and ends with no verdict.
+    """
+    return range(call.attempt, call.settled, -1)

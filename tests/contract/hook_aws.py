@@ -28,10 +28,14 @@ def refused(operation: str, code: str, message: str = "", status: int = 400) -> 
 
 @dataclass
 class FakeStates:
-    """Step Functions: executions by ARN. ``down`` makes every call fail, ``lost`` the next answer to a start."""
+    """Step Functions: executions by ARN. ``down`` makes every call fail, ``lost`` the next answer to a start.
+
+    ``slow_to_stop``: what was stopped runs on for a while.
+    """
 
     down: bool = False
     lost: bool = False
+    slow_to_stop: bool = False
     executions: dict[str, dict[str, Any]] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
 
@@ -57,7 +61,8 @@ class FakeStates:
     def stop_execution(self, *, executionArn: str, error: str, cause: str) -> None:
         self._answer("StopExecution")
         self.stopped.append(executionArn)
-        self.executions[executionArn] |= {"status": "ABORTED", "error": error, "cause": cause}
+        if not self.slow_to_stop:
+            self.executions[executionArn] |= {"status": "ABORTED", "error": error, "cause": cause}
 
     def end(self, status: str, **more: str) -> None:
         for execution in self.executions.values():
@@ -71,11 +76,15 @@ class FakeStates:
 
 @dataclass
 class FakeBuilds:
-    """CodeBuild. ``forgets``: idempotency tokens have expired, as after five minutes."""
+    """CodeBuild. ``forgets``: idempotency tokens have expired, as after five minutes.
+
+    ``slow_to_stop``: StopBuild answers at once, and the build is IN_PROGRESS for some seconds more, as on AWS.
+    """
 
     down: bool = False
     lost: bool = False
     forgets: bool = False
+    slow_to_stop: bool = False
     builds: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
@@ -117,7 +126,8 @@ class FakeBuilds:
     def stop_build(self, *, id: str) -> None:
         self._answer("StopBuild")
         self.stopped.append(id)
-        self.builds[id]["buildStatus"] = "STOPPED"
+        if not self.slow_to_stop:
+            self.builds[id]["buildStatus"] = "STOPPED"
 
     def end(self, status: str, why: str = "") -> None:
         for build in self.builds.values():

@@ -278,6 +278,42 @@ def test_an_attempt_after_a_no_is_a_new_one(make: Make) -> None:
 
 
 @every_followed
+def test_an_attempt_after_one_that_was_stopped_is_a_new_one_though_the_other_still_ends(make: Make) -> None:
+    world = make()
+    world.aws.stepfunctions.slow_to_stop = world.aws.codebuild.slow_to_stop = True
+    hook = world.driver()
+    hook.cancel(pending(hook.start(told(attempt=1))).handle)
+    second = pending(world.driver().start(replace(told(attempt=2), settled=1)))
+    assert world.started() == 2
+    assert "found again" not in second.progress
+    world.end("passes")
+    passed(world.wait(hook, second))
+
+
+def test_a_build_is_found_again_among_the_newest_fifty_of_a_busy_project() -> None:
+    world = _codebuild()
+    builds = world.aws.codebuild
+    hook = world.driver()
+    first = pending(hook.start(told()))
+    builds.forgets = True
+    for number in range(49):
+        builds.start_build(
+            projectName="orders-e2e", idempotencyToken=f"other-{number}", environmentVariablesOverride=[]
+        )
+    assert pending(world.driver().start(told())).handle == first.handle
+    assert world.started() == 50
+
+
+def test_a_number_that_no_float_can_hold_is_left_out_of_what_an_execution_answered() -> None:
+    world = _stepfunctions()
+    hook = world.driver()
+    started = hook.start(told())
+    world.aws.stepfunctions.end("SUCCEEDED", output=f'{{"huge": {10**400}, "endless": 1e999, "orders": 7}}')
+    numbers = passed(world.wait(hook, started)).numbers
+    assert {name: numbers[name] for name in numbers if name != "seconds"} == {"orders": 7.0}
+
+
+@every_followed
 def test_a_service_that_is_silent_for_a_while_is_asked_again_and_then_unavailable(make: Make) -> None:
     world = make()
     hook = world.driver()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -36,8 +37,10 @@ class Busy:
     starts: int = 0
     cancelled: list[str] = field(default_factory=list)
     ended: float = 0.0
+    calls: list[HookCall] = field(default_factory=list)
 
     def start(self, call: HookCall) -> Verdict:
+        self.calls.append(call)
         self.began, self.starts = self.stage.clock.now(), self.starts + 1
         self.log.append(f"{self.name} starts")
         return self.poll(f"{self.name}-{self.starts}")
@@ -174,6 +177,78 @@ def test_resume_gives_a_hook_all_its_retries_again() -> None:
         run(stage)
     assert go_on(stage).phase is Phase.SUCCEEDED
     assert len(stage.hooks["broken"].calls) == 8
+
+
+UNASKED, NO = HookUnavailableError("no such host"), Failed("500")
+
+
+@pytest.mark.parametrize(
+    ("retries", "verdicts"),
+    [
+        (2, [UNASKED, UNASKED, NO, NO]),
+        (2, [UNASKED, NO, UNASKED, NO, UNASKED]),
+        (5, [NO, NO, NO, NO, UNASKED]),
+        (1, [UNASKED, UNASKED, UNASKED, NO]),
+        (3, [NO, UNASKED, NO, UNASKED, NO, UNASKED]),
+    ],
+)
+def test_what_could_not_be_asked_takes_no_retry_of_what_failed_nor_the_other_way_round(
+    retries: int, verdicts: list[Verdict | Exception]
+) -> None:
+    stage, _ = staged(hook("both", retries=retries))
+    stage.hooks["both"] = ScriptedHook([*verdicts, FINE])
+    assert run(stage).phase is Phase.SUCCEEDED
+    assert len(stage.hooks["both"].calls) == len(verdicts) + 1
+
+
+@pytest.mark.parametrize(
+    ("retries", "verdicts"), [(2, [NO] * 3), (1, [UNASKED, NO, UNASKED, NO]), (50, [NO, NO, *[UNASKED] * 4])]
+)
+def test_each_of_the_two_ways_to_end_has_no_more_than_its_own_retries(
+    retries: int, verdicts: list[Verdict | Exception]
+) -> None:
+    stage, _ = staged(hook("both", retries=retries))
+    stage.hooks["both"] = ScriptedHook([*verdicts, FINE])
+    assert run(stage).phase is Phase.ROLLED_BACK
+    assert len(stage.hooks["both"].calls) == len(verdicts)
+
+
+def test_the_pause_before_each_retry_doubles_for_each_of_the_two_ways_apart() -> None:
+    stage, _ = staged(hook("both", retries=3, backoff=10.0))
+    stage.hooks["both"] = ScriptedHook([NO, NO, UNASKED, UNASKED, FINE])
+    starts = [event.at for event in _ended_run(stage).recorder.events if event.kind is Kind.HOOK_STARTED]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(starts)]
+    assert pauses == pytest.approx([10, 20, 10, 20], abs=2.0)
+
+
+def _ended_run(stage: Stage) -> Stage:
+    assert run(stage).phase is Phase.SUCCEEDED
+    return stage
+
+
+def test_a_hook_is_told_which_of_its_attempts_failed_and_which_only_could_not_be_asked() -> None:
+    stage, _ = staged(hook("both", retries=9))
+    stage.hooks["both"] = ScriptedHook([UNASKED, NO, UNASKED, UNASKED, NO, FINE])
+    assert run(stage).phase is Phase.SUCCEEDED
+    assert [call.settled for call in stage.hooks["both"].calls] == [0, 0, 2, 2, 2, 5]
+
+
+def test_a_hook_that_was_cancelled_at_its_timeout_is_told_so_when_it_is_asked_again() -> None:
+    stage, log = staged(hook("slow", retries=1, timeout=60.0))
+    slow = busy(stage, log, "slow", 9_000)
+    run(stage)
+    assert [call.settled for call in slow.calls] == [0, 1]
+
+
+def test_a_hook_that_its_points_time_cancelled_is_told_so_after_resume() -> None:
+    limits = {"hook_timeouts": {HookPoint.TEST: 120.0}, "on_hook_timeout": Consequence.HOLD}
+    stage, log = staged(hook("slow"), **limits)
+    slow = busy(stage, log, "slow", 9_000)
+    with pytest.raises(HeldError):
+        run(stage)
+    slow.seconds = 10
+    go_on(stage)
+    assert [call.settled for call in slow.calls] == [0, 1]
 
 
 def test_hooks_that_outlast_their_points_time_are_cancelled_and_the_release_goes_back() -> None:

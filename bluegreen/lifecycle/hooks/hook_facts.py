@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 
-from bluegreen.domain.deployment import Deployment
+from bluegreen.domain.deployment import Deployment, HookRun
 from bluegreen.domain.spec import HookPoint, HookSpec
 from bluegreen.hooks.base import HookCall
 
 
-def call_of(d: Deployment, spec: HookSpec, step: int, attempt: int) -> HookCall:
+def call_of(d: Deployment, spec: HookSpec, run: HookRun) -> HookCall:
     """``base_url`` is the test route's."""
-    facts = call_facts(d, spec.point, step)
-    return HookCall(spec.point, spec.name, attempt, spec.timeout, base_url=_base_url(d), facts=facts)
+    facts = call_facts(d, spec.point, run.step)
+    return HookCall(spec.point, spec.name, run.attempts, spec.timeout, _base_url(d), facts, run.settled)
 
 
 def call_facts(deployment: Deployment, point: HookPoint, step: int) -> dict[str, str]:

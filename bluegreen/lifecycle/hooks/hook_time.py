@@ -93,4 +93,5 @@ def _asked_again(run: HookRun, now: float) -> HookRun:
     stopped = run.status in (HookStatus.UNAVAILABLE, HookStatus.CANCELLED) and run.retry_at is None
     if not stopped or run.dry_run or run.point in DECIDES_NOTHING:
         return run
-    return replace(run, retry_at=now, forgiven=run.attempts)
+    settled = run.attempts if run.status is HookStatus.CANCELLED else run.settled
+    return replace(run, retry_at=now, forgiven=run.attempts, unasked=0, settled=settled)

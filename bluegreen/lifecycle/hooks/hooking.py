@@ -22,7 +22,7 @@ from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Reject, Wait
 from bluegreen.lifecycle.work import Work
 
 UNAVAILABLE_RETRIES = 3
-"""A hook that could not be asked is asked again this often, whatever its own retries say."""
+"""A hook that could not be asked is asked again this often, whatever its own retries say and have taken."""
 
 
 def run_hooks(work: Work, point: HookPoint, step: int = 0) -> Outcome:
@@ -116,7 +116,7 @@ def _within_time(work: Work, point: HookPoint, step: int, wait: Wait) -> Outcome
 def _advance(work: Work, spec: HookSpec, step: int) -> Outcome:
     run = find_run(work.deployment, spec, step)
     if run is None:
-        return _start(work, spec, _new(work, spec, step, attempts=1))
+        return _start(work, spec, _new(work, spec, step))
     if run.status is HookStatus.PASSED:
         return Done()
     if run.status is HookStatus.RUNNING:
@@ -124,29 +124,23 @@ def _advance(work: Work, spec: HookSpec, step: int) -> Outcome:
     if run.retry_at is not None:
         if work.now() < run.retry_at:
             return Wait(f"hook {spec.name} is tried again", run.retry_at - work.now(), run.retry_at)
-        return _start(work, spec, _new(work, spec, step, run.attempts + 1, run.forgiven))
+        return _start(work, spec, _new(work, spec, step, run, run.attempts + 1))
     return _verdict_for_good(work, spec, run)
 
 
-def _new(work: Work, spec: HookSpec, step: int, attempts: int, forgiven: int = 0) -> HookRun:
-    return HookRun(
-        spec.point,
-        step,
-        spec.name,
-        spec.kind,
-        HookStatus.RUNNING,
-        work.now(),
-        attempts=attempts,
-        forgiven=forgiven,
-        dry_run=spec.dry_run,
-    )
+def _new(work: Work, spec: HookSpec, step: int, before: HookRun | None = None, attempt: int = 1) -> HookRun:
+    new = HookRun(spec.point, step, spec.name, spec.kind, HookStatus.RUNNING, work.now(), dry_run=spec.dry_run)
+    if before is None:
+        return new
+    forgiven, unasked, settled = before.forgiven, before.unasked, before.settled
+    return replace(new, attempts=attempt, forgiven=forgiven, unasked=unasked, settled=settled)
 
 
 def _start(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
     again = f" (attempt {run.attempts})" if run.attempts > 1 else ""
     store(work, run, Kind.HOOK_STARTED, f"{title(spec)} started{again}")
     try:
-        verdict = hook_of(work, spec).start(call_of(work.deployment, spec, run.step, run.attempts))
+        verdict = hook_of(work, spec).start(call_of(work.deployment, spec, run))
     except HookUnavailableError as error:
         return _unavailable(work, spec, run, error)
     return _settle(work, spec, run, verdict)
@@ -184,7 +178,7 @@ def _interrupted(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
             Kind.WARNING, f"hook {spec.name} was interrupted with its driver; it is started again", hook=spec.name
         )
     )
-    return _start(work, spec, _new(work, spec, run.step, run.attempts, run.forgiven))
+    return _start(work, spec, _new(work, spec, run.step, run, run.attempts))
 
 
 def _settle(work: Work, spec: HookSpec, run: HookRun, verdict: Verdict) -> Outcome:
@@ -212,8 +206,9 @@ def _note_pending(work: Work, spec: HookSpec, run: HookRun, verdict: Pending) ->
 
 
 def _failed(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
-    left = run.attempts - run.forgiven <= spec.retries
-    ended = _ended(work, spec, run, HookStatus.FAILED, left)
+    failures = run.attempts - run.forgiven - run.unasked
+    settled = replace(run, status=HookStatus.FAILED, settled=run.attempts)
+    ended = _ended(work, spec, settled, failures, spec.retries)
     store(work, ended, Kind.HOOK_ENDED, f"{title(spec)} failed: {run.detail}")
     if ended.retry_at is not None:
         return Wait(f"hook {spec.name} is tried again", ended.retry_at - work.now(), ended.retry_at)
@@ -221,18 +216,18 @@ def _failed(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
 
 
 def _unavailable(work: Work, spec: HookSpec, run: HookRun, error: HookUnavailableError) -> Outcome:
-    left = run.attempts - run.forgiven <= UNAVAILABLE_RETRIES
-    ended = _ended(work, spec, replace(run, detail=error.message), HookStatus.UNAVAILABLE, left)
+    unasked = replace(run, status=HookStatus.UNAVAILABLE, detail=error.message, unasked=run.unasked + 1)
+    ended = _ended(work, spec, unasked, unasked.unasked, UNAVAILABLE_RETRIES)
     store(work, ended, Kind.HOOK_ENDED, f"{title(spec)} could not be asked: {error.message}")
     if ended.retry_at is not None:
         return Wait(f"hook {spec.name} is asked again", ended.retry_at - work.now(), ended.retry_at)
     return _verdict_for_good(work, spec, ended)
 
 
-def _ended(work: Work, spec: HookSpec, run: HookRun, status: HookStatus, again: bool) -> HookRun:
-    pause = spec.backoff * 2 ** (run.attempts - run.forgiven - 1)
-    retry_at = work.now() + pause if again else None
-    return replace(run, status=status, ended_at=work.now(), handle=None, retry_at=retry_at)
+def _ended(work: Work, spec: HookSpec, run: HookRun, times: int, retries: int) -> HookRun:
+    """``times`` it ended like this, since a person let the deployment go on; each of the two ways has its own."""
+    retry_at = work.now() + spec.backoff * 2 ** (times - 1) if times <= retries else None
+    return replace(run, ended_at=work.now(), handle=None, retry_at=retry_at)
 
 
 def _verdict_for_good(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
@@ -242,7 +237,7 @@ def _verdict_for_good(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
         service = work.deployment.service
         return Hold(
             HoldKind.UNAVAILABLE,
-            f"{title(spec)} could not be asked {run.attempts - run.forgiven} times: {run.detail}",
+            f"{title(spec)} could not be asked {run.unasked} times: {run.detail}",
             f"mend it, then bluegreen resume {service}; or bluegreen rollback {service}",
         )
     word = {HookStatus.UNAVAILABLE: "could not be asked: ", HookStatus.CANCELLED: "was "}.get(run.status, "failed: ")
