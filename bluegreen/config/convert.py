@@ -61,12 +61,16 @@ def to_spec(model: Configuration, written: object, kinds: Kinds) -> Spec:
 
 
 def route_problems(model: Configuration, root: Node) -> Iterator[Problem]:
-    """What two keys that are right by themselves get wrong together."""
+    """What two keys that are right by themselves get wrong together. Other ways to name one route twice, as by its ARN,
+    are for the preflight to find."""
+    routes = [_unordered(route) for route in model.production]
+    if any(later in routes[:index] for index, later in enumerate(routes)):
+        yield Problem(("production",), "names the same route twice; remove one", find(root, ("production",))[0].place)
     test = model.test
     if test is None:
         return
     place = find(root, ("test",))[0].place
-    if _route(test) in [_route(route) for route in model.production]:
+    if _unordered(test) in routes:
         text = "is also a production route: tests there would carry users' traffic; give it a port or a rule of its own"
         yield Problem(("test",), text, place)
     rule_header = test.rule.header if test.rule else None
@@ -80,6 +84,18 @@ def route_problems(model: Configuration, root: Node) -> Iterator[Problem]:
 
 def _route(route: Route) -> RouteSpec:
     return RouteSpec(route.load_balancer, route.port, route.arn, _rule(route.rule) if route.rule else None)
+
+
+def _unordered(route: Route) -> RouteSpec:
+    """Two routes that are written alike, but for the order of a list, are equal."""
+    spec = _route(route)
+    return replace(spec, rule={key: _sorted(value) for key, value in spec.rule.items()}) if spec.rule else spec
+
+
+def _sorted(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _sorted(below) for key, below in value.items()}
+    return sorted(value) if isinstance(value, list) else value
 
 
 def _rule(rule: Rule) -> dict[str, object]:

@@ -310,8 +310,6 @@ def _two_places(slots: list[Slot]) -> list[Slot]:
 def _some_routes(routes: list[Route]) -> list[Route]:
     if not routes:
         raise said("needs at least one route, as in {load_balancer: NAME, port: 443}")
-    if any(later in routes[:index] for index, later in enumerate(routes)):
-        raise said("names the same route twice; remove one")
     return routes
 
 

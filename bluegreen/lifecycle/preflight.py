@@ -27,6 +27,7 @@ def judge(found: Found) -> tuple[Problem, ...]:
         _errors,
         _denied,
         _active,
+        _same_route,
         _foreign,
         _roles,
         _health,
@@ -62,6 +63,28 @@ def _active(found: Found) -> Iterator[Problem]:
             f"service {service}",
             f"deployment {found.state.active} is unfinished{who}",
             f"bluegreen status {service}; finish it with bluegreen resume {service}, or bluegreen rollback {service}",
+        )
+
+
+def _same_route(found: Found) -> Iterator[Problem]:
+    """What leads to one listener or rule, however it is written: only AWS knows that."""
+    seen: set[str] = set()
+    for route in found.routes:
+        if route.arn in seen:
+            message = (
+                f"production names this {route.kind} more than once ({route.arn}), and it can be shifted only once"
+            )
+            yield Problem("refuse", route.name, message, "remove all but one of them from production")
+            return
+        seen.add(route.arn)
+    test = found.test_route
+    if test is not None and test.arn in seen:
+        yield Problem(
+            "refuse",
+            "test",
+            f"the test route is the production route {test.name} ({test.arn}): it would send every user to an untested "
+            "green",
+            "give the test route a listener or a rule of its own, or leave test out",
         )
 
 

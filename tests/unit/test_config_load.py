@@ -305,6 +305,21 @@ def test_the_same_route_twice_is_refused(tmp_path: Path) -> None:
     assert "production: names the same route twice" in problem(tmp_path, production=[route, route])
 
 
+def test_the_order_of_a_rules_values_makes_no_other_route(tmp_path: Path) -> None:
+    def route(*values: str) -> dict[str, object]:
+        return {
+            "load_balancer": "prod",
+            "port": 80,
+            "rule": {"path": values, "header": {"name": "X", "values": values}},
+        }
+
+    one, same, other = route("/a", "/b"), route("/b", "/a"), route("/a")
+    assert "production: names the same route twice" in problem(tmp_path, production=[one, same])
+    header = {"name": "X", "value": "/a"}
+    assert "test: is also a production route" in problem(tmp_path, production=[one], test={**same, "header": header})
+    assert len(read(tmp_path, production=[one, other]).spec.production) == 2
+
+
 def test_an_arn_stands_alone(tmp_path: Path) -> None:
     arn = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/prod/50dc6c495c0c9188/f2f7dc8efc522ab2"
     assert read(tmp_path, production=[{"arn": arn}]).spec.production == (RouteSpec(arn=arn),)
