@@ -2,7 +2,7 @@
 
 Known values are found also where they are broken over lines, coloured, URL-encoded or JSON-escaped. Beyond them
 go the shapes of common credentials. ANSI codes and control characters are removed: they could hide a secret,
-and a log is no terminal.
+and a log is no terminal. So are halves of surrogate pairs, which no record can keep.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REDACTED = "[redacted]"
 _MARK = "\ue000"  # a private character holds the place until the shapes have been looked for
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~]?)")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff\ue000]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff\ue000\ud800-\udfff]")
 
 _SECRET_PART = re.compile(r"SECRET|TOKEN|PASSW|PASSPHRASE|CREDENTIAL|APIKEY|PRIVATE", re.IGNORECASE)
 _SECRET_WORDS = {"KEY", "KEYS", "PASS", "PWD", "PW", "DSN", "WEBHOOK", "AUTH", "AUTHORIZATION", "COOKIE", "SIGNATURE"}

@@ -21,8 +21,10 @@ from bluegreen.domain.release import ReleaseRequest
 from bluegreen.domain.service import Owner
 from bluegreen.domain.spec import GateSpec, HealthSpec, HookSpec, RouteSpec, ShiftStep, SlotSpec, Spec
 from bluegreen.hooks.base import Gate, Hook, HookCall, Passed, Reading, Verdict, Watch
+from bluegreen.hooks.kept import KeptGate, KeptHook
 from bluegreen.lifecycle.work import World
 from bluegreen.notify.base import Reporter
+from bluegreen.redact import Redactor
 from bluegreen.store.base import StateStore
 from bluegreen.store.memory import MemoryStore
 from bluegreen.traffic.actions import weights_of
@@ -123,6 +125,8 @@ class FaultyStore:
 
 
 class StagedSession(Session):
+    """Its hooks and gates are scripted, and guarded as those of the registry are."""
+
     stage: Stage
 
     @cached_property
@@ -149,10 +153,11 @@ class StagedSession(Session):
         return World(self.store, self.router, self.compute, self.hook, self.gate, self.clock, reporter, self.scaling)
 
     def hook(self, spec: HookSpec) -> Hook:
-        return self.stage.hooks.setdefault(spec.name, ScriptedHook([Passed("fine")]))
+        scripted = self.stage.hooks.setdefault(spec.name, ScriptedHook([Passed("fine")]))
+        return KeptHook(scripted, f"hook {spec.name}", Redactor())
 
     def gate(self, spec: GateSpec, facts: Mapping[str, str]) -> Gate:
-        return self.stage.gates[spec.name]
+        return KeptGate(self.stage.gates[spec.name], f"gate {spec.name}", Redactor())
 
 
 class Stage:

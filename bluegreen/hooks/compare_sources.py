@@ -8,13 +8,15 @@ Sources: "CloudWatch statistics definitions", CloudWatch user guide (lower bound
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bluegreen.analysis import Histogram, Interval, Side
 from bluegreen.errors import HookUnavailableError
-from bluegreen.hooks.prometheus import instant
+from bluegreen.hooks.prometheus import Sample, instant, samples
 from bluegreen.hooks.remote import answered
 from bluegreen.hooks.running import Surroundings
 
@@ -138,7 +140,7 @@ class PrometheusSource:
             errors = self._count(self._asked.errors, side, end)
         times = None
         if self._settings.asks_latency and self._asked.latency:
-            times = _bucketed(self._ask(self._asked.latency, side, end))
+            times = bucketed(self._ask(self._asked.latency, side, end))
         requests = self._count(self._asked.requests, side, end)
         return Side(max(requests, errors), errors, times)
 
@@ -148,13 +150,8 @@ class PrometheusSource:
             raise HookUnavailableError(f"the query answers {len(found)} series; aggregate them to one, as with sum()")
         return _whole(found[0][1]) if found else 0
 
-    def _ask(self, query: str, side: str, end: float) -> list[tuple[Mapping[str, str], float]]:
-        data = instant(self._asked, self._rendered(query, side), self._around.clock, end)
-        if data["resultType"] == "scalar":
-            return [({}, float(data["result"][1]))]
-        if data["resultType"] != "vector":
-            raise HookUnavailableError(f"the query answers a {data['resultType']}; it must answer a vector")
-        return [(each.get("metric", {}), float(each["value"][1])) for each in data["result"]]
+    def _ask(self, query: str, side: str, end: float) -> list[Sample]:
+        return samples(instant(self._asked, self._rendered(query, side), self._around.clock, end))
 
     def _rendered(self, query: str, side: str) -> str:
         facts = self._around.facts
@@ -178,6 +175,20 @@ def histogram(bounds: Sequence[float], within: Sequence[int], total: int) -> His
     return Histogram(tuple(bounds), (*counts, max(0, total - reached)))
 
 
+def bucketed(found: Sequence[Sample]) -> Histogram | None:
+    """Buckets of the same bound add up: instances that write it as ``1`` and as ``1.0`` are two series."""
+    buckets: Counter[float] = Counter()
+    try:
+        for labels, value in found:
+            buckets[float(labels["le"])] += _whole(value)
+    except (KeyError, ValueError):
+        raise HookUnavailableError("the latency query must answer buckets: sum by (le) (increase(…))") from None
+    bounds = sorted(bound for bound in buckets if math.isfinite(bound))
+    if not buckets:
+        return None
+    return histogram(bounds, [buckets[bound] for bound in bounds], buckets[max(buckets)])
+
+
 # Private
 
 
@@ -193,15 +204,6 @@ def _collect(results: Sequence[Mapping[str, Any]], points: Points) -> None:
 
 def _whole(value: float) -> int:
     """``increase()`` extrapolates to parts of a request; NaN is nothing."""
-    return max(0, round(value)) if value == value else 0
-
-
-def _bucketed(found: Sequence[tuple[Mapping[str, str], float]]) -> Histogram | None:
-    try:
-        buckets = sorted((float(labels["le"]), _whole(value)) for labels, value in found)
-    except (KeyError, ValueError):
-        raise HookUnavailableError("the latency query must answer buckets: sum by (le) (increase(…))") from None
-    if not buckets:
-        return None
-    bounds = [bound for bound, _ in buckets if bound != float("inf")]
-    return histogram(bounds, [count for bound, count in buckets if bound != float("inf")], buckets[-1][1])
+    if math.isinf(value):
+        raise HookUnavailableError(f"the query answers {value:+}, which is no number of requests")
+    return 0 if math.isnan(value) else max(0, round(value))

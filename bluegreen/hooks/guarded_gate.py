@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,6 +62,6 @@ class GuardedGate:
 def _moment(due: object) -> float | None:
     if due is None:
         return None
-    if isinstance(due, int | float) and math.isfinite(due):
-        return float(due)
+    if (moment := finite({"due": due}).get("due")) is not None:
+        return moment
     raise TypeError(f"its due is {due!r}, which is no time")

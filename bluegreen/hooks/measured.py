@@ -9,14 +9,14 @@ measure counts as a success.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from bluegreen.errors import HookUnavailableError
 from bluegreen.hooks.base import Reading, State, Watch
 from bluegreen.hooks.running import Surroundings
-from bluegreen.hooks.words import shortened, took
+from bluegreen.hooks.words import finite, shortened, took
 
 if TYPE_CHECKING:
     from bluegreen.hooks.settings_gates import MeasuredSettings, SeriesSettings
@@ -87,10 +87,12 @@ class SeriesGate:
 
     def _take(self, series: Series, watch: Watch) -> None:
         try:
-            series.add(self._judge(watch))
+            judged = self._judge(watch)
         except HookUnavailableError as error:
-            series.add(Judged(Outcome.ERROR, f"could not be measured: {error.message}"))
+            judged = Judged(Outcome.ERROR, f"could not be measured: {error.message}")
             series.hint = error.hint
+        # It is remembered in the record: what a query was told of the environment must not be.
+        series.add(replace(judged, text=shortened(self._around.redactor().text(judged.text))))
 
     def _over(self, series: Series) -> bool:
         return bool(self._settings.count) and series.taken >= self._settings.count
@@ -126,7 +128,7 @@ class SeriesGate:
 
     def _said(self, state: State, series: Series, text: str) -> Reading:
         value = series.last.value if series.last else None
-        numbers = {} if value is None else {"value": value}
+        numbers = finite({"value": value})
         return Reading(state, self._say(text), numbers, series.memory(always=bool(self._settings.count)))
 
     def _say(self, text: str) -> str:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from bluegreen.hooks.settings_gates import PrometheusSettings
 
 
+Sample = tuple[Mapping[str, str], float]
+"""Its labels, and its value."""
+
+
 class Place(Protocol):
     """Where to ask, and how."""
 
@@ -38,13 +42,13 @@ class Place(Protocol):
 
 def prometheus_gate(settings: PrometheusSettings, around: Surroundings) -> MeasuredGate:
     def measure(watch: Watch) -> float | None:
-        return _number(instant(settings, settings.query, around.clock))
+        return _number(samples(instant(settings, settings.query, around.clock)))
 
     return MeasuredGate(shortened(settings.query, 80), settings, measure, around)
 
 
 def instant(settings: Place, query: str, clock: Clock, at: float | None = None) -> dict[str, Any]:
-    """``resultType`` and ``result`` of an instant query, as of ``at`` (epoch seconds; None: now).
+    """``data`` of an instant query's answer, as of ``at`` (epoch seconds; None: now).
 
     Raises HookUnavailableError when Prometheus gives no answer or refuses the query.
     """
@@ -60,28 +64,46 @@ def instant(settings: Place, query: str, clock: Clock, at: float | None = None) 
     return _data(settings, answer)
 
 
+def samples(data: dict[str, Any]) -> list[Sample]:
+    """What the query answers, of a scalar without labels. Raises HookUnavailableError for what is no number."""
+    kind = data.get("resultType")
+    result: Any = data.get("result")
+    if kind not in ("scalar", "vector"):
+        raise HookUnavailableError(f"the query answers a {kind}; it must answer one number")
+    try:
+        if kind == "scalar":
+            return [({}, float(result[1]))]
+        return [_sample(each) for each in result]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        said = shortened(json.dumps(result), 80)
+        raise HookUnavailableError(f"the query answers a {kind} of what is no number: {said}") from error
+
+
 # Private
+
+
+def _sample(found: Any) -> Sample:
+    if "histogram" in found:
+        raise HookUnavailableError(
+            "the query answers a native histogram; make a number of it, as with histogram_quantile(0.99, ...)"
+        )
+    return found.get("metric", {}), float(found["value"][1])
 
 
 def _data(settings: Place, answer: Answer) -> dict[str, Any]:
     try:
         document = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
-    if not isinstance(document, dict) or "status" not in document:
-        raise HookUnavailableError(f"{settings.url} answered {answer.status}, and not as Prometheus does")
-    if document["status"] != "success":
+    if isinstance(document, dict) and "status" in document and document["status"] != "success":
         raise HookUnavailableError(f"Prometheus refused the query: {document.get('error', answer.status)}")
-    data: dict[str, Any] = document["data"]
+    data = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(data, dict):
+        raise HookUnavailableError(f"{settings.url} answered {answer.status}, and not as Prometheus does")
     return data
 
 
-def _number(data: dict[str, Any]) -> float | None:
-    kind, result = data["resultType"], data["result"]
-    if kind == "scalar":
-        return float(result[1])
-    if kind != "vector":
-        raise HookUnavailableError(f"the query answers a {kind}; it must answer one number")
-    if len(result) > 1:
-        raise HookUnavailableError(f"the query answers {len(result)} series; aggregate them to one, as with sum()")
-    return float(result[0]["value"][1]) if result else None
+def _number(found: list[Sample]) -> float | None:
+    if len(found) > 1:
+        raise HookUnavailableError(f"the query answers {len(found)} series; aggregate them to one, as with sum()")
+    return found[0][1] if found else None

@@ -69,13 +69,16 @@ def build_hook(
     owner = f"hook {spec.name} ({spec.point})"
     expanded = expand(owner, spec.settings, environment)
     around = Surroundings(environment, folder, clock or SystemClock(), expanded.used, links or Links())
+    from bluegreen.hooks.kept import KeptHook
+
     if spec.kind in _HOOKS:
         hook: Hook = _named(_HOOKS[spec.kind])(_checked(spec.kind, expanded.settings, owner), around)
-        return hook
+        return KeptHook(hook, f"{owner}: {spec.kind}", around.redactor())
     foreign: Hook = plugged(HOOK_GROUP, spec.kind, owner, _HOOKS)(replace(spec, settings=expanded.settings), around)
     from bluegreen.hooks.guarded import GuardedHook
 
-    return GuardedHook(foreign, f"{owner}: the plug-in {spec.kind}", around.redactor())
+    title = f"{owner}: the plug-in {spec.kind}"
+    return KeptHook(GuardedHook(foreign, title, around.redactor()), title, around.redactor())
 
 
 def build_gate(
@@ -94,14 +97,17 @@ def build_gate(
     owner = f"gate {spec.name}"
     expanded = expand(owner, spec.settings, environment, facts, SIDE_FACTS if spec.kind == COMPARISON else ())
     around = Surroundings(environment, folder, clock or SystemClock(), expanded.used, links or Links(), facts or {})
+    from bluegreen.hooks.kept import KeptGate
+
     if spec.kind in _GATES:
         shared = (alarms,) if spec.kind == _ALARM else ()
         gate: Gate = _named(_GATES[spec.kind])(_checked(spec.kind, expanded.settings, owner), around, *shared)
-        return gate
+        return KeptGate(gate, f"{owner}: {spec.kind}", around.redactor())
     foreign: Gate = plugged(GATE_GROUP, spec.kind, owner, _GATES)(replace(spec, settings=expanded.settings), around)
     from bluegreen.hooks.guarded_gate import GuardedGate
 
-    return GuardedGate(foreign, f"{owner}: the plug-in {spec.kind}", around.redactor())
+    title = f"{owner}: the plug-in {spec.kind}"
+    return KeptGate(GuardedGate(foreign, title, around.redactor()), title, around.redactor())
 
 
 def _named(place: tuple[str, str]) -> Any:
@@ -160,6 +166,6 @@ class _Plugin:
             return self._load()(spec, around)
         except BluegreenError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             message = f"{self._title} is broken: {type(error).__name__}: {error}"
             raise ConfigurationError(around.redactor().text(message)) from error

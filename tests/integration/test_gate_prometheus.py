@@ -56,6 +56,10 @@ def gate_of(url: str, query: str, **settings: object) -> Gate:
     return build_gate(spec, {}, Path("/"), AlarmBoard(lambda: cast(Any, None), clock), clock)
 
 
+def vector(samples: str) -> str:
+    return f'{{"status": "success", "data": {{"resultType": "vector", "result": [{samples}]}}}}'
+
+
 def read(url: str, query: str, **settings: object) -> Reading:
     return gate_of(url, query, error_limit=0, **settings).check(Watch())
 
@@ -137,7 +141,7 @@ def comparison(url: str, **queries: str) -> Any:
     facts = {"green_service": "orders-2", "blue_service": "orders-1", "green": "orders-2", "blue": "orders-1"}
     clock = SystemClock()
     board = AlarmBoard(lambda: cast(Any, None), clock)
-    return cast(Any, build_gate(spec, {}, Path("/"), board, clock, facts=facts))._source.intervals
+    return cast(Any, build_gate(spec, {}, Path("/"), board, clock, facts=facts))._inner._source.intervals
 
 
 @real
@@ -193,8 +197,8 @@ def test_a_prometheus_that_is_gone_is_an_error_and_not_ok() -> None:
 
 
 def test_the_query_goes_by_post_with_its_headers_below_a_path_prefix() -> None:
-    vector = '{"status": "success", "data": {"resultType": "vector", "result": [{"metric": {}, "value": [1, "4"]}]}}'
-    with serving(Release({"/prometheus/api/v1/query": (200, vector)})) as double:
+    four = vector('{"metric": {}, "value": [1, "4"]}')
+    with serving(Release({"/prometheus/api/v1/query": (200, four)})) as double:
         url = f"{double.url}/prometheus/"
         assert read(url, 'up{job="a b"}', headers={"Authorization": "Bearer x"}).state == "ok"
         method, path, headers, body = double.seen[0]
@@ -204,8 +208,25 @@ def test_the_query_goes_by_post_with_its_headers_below_a_path_prefix() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [(502, "<html>bad gateway"), (200, "[]"), (503, '{"status": "error", "error": "query timed out"}')]
+    ("answer", "said"),
+    [
+        ((502, "<html>bad gateway"), "not as Prometheus does"),
+        ((200, "[]"), "not as Prometheus does"),
+        ((200, "[" * 100_000), "not as Prometheus does"),
+        ((200, '{"status": "success"}'), "not as Prometheus does"),
+        ((200, '{"status": "success", "data": null}'), "not as Prometheus does"),
+        ((503, '{"status": "error", "error": "query timed out"}'), "query timed out"),
+        ((200, vector('{"metric": {}, "histogram": [1, {"count": "1"}]}')), "native histogram.*histogram_quantile"),
+        ((200, vector('{"metric": {}, "value": [1, "abc"]}')), "a vector of what is no number"),
+        ((200, vector('{"metric": {}, "value": [1]}')), "a vector of what is no number"),
+        ((200, vector("null")), "a vector of what is no number"),
+        ((200, '{"status": "success", "data": {"resultType": "scalar"}}'), "a scalar of what is no number"),
+        ((200, '{"status": "success", "data": {}}'), "must answer one number"),
+    ],
 )
-def test_what_is_no_answer_of_prometheus_is_an_error(answer: tuple[int, str]) -> None:
-    with serving(Release({"/api/v1/query": answer})) as double, pytest.raises(HookUnavailableError):
-        read(double.url, "up")
+def test_what_is_no_answer_of_prometheus_is_an_error(answer: tuple[int, str], said: str) -> None:
+    with serving(Release({"/api/v1/query": answer})) as double:
+        with pytest.raises(HookUnavailableError, match=said):
+            read(double.url, "up")
+        with pytest.raises(HookUnavailableError, match=said):
+            comparison(double.url)(0.0, 1.0)

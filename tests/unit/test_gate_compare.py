@@ -21,7 +21,7 @@ from bluegreen.errors import HookUnavailableError
 from bluegreen.hooks.alarm import AlarmBoard
 from bluegreen.hooks.base import Gate, Reading, Watch
 from bluegreen.hooks.compare import MOST, CompareGate, asked
-from bluegreen.hooks.compare_sources import histogram
+from bluegreen.hooks.compare_sources import bucketed, histogram
 from bluegreen.hooks.registry import build_gate
 from bluegreen.hooks.running import Links, Surroundings
 from bluegreen.hooks.settings_compare import CompareSettings
@@ -289,7 +289,7 @@ def answering(balancers: Balancers) -> FakeAws:
 
 def one_interval(gate: Gate, clock_now: float) -> Interval:
     start = math.floor(clock_now / 60) * 60 - 120
-    (interval,) = cast(Any, gate)._source.intervals(start, start + 60)
+    (interval,) = cast(Any, gate)._inner._source.intervals(start, start + 60)
     return cast(Interval, interval)
 
 
@@ -318,6 +318,16 @@ def test_errors_that_are_counted_later_than_their_requests_are_not_more_than_the
     told = {"HTTPCode_Target_5XX_Count": 3.0}
     gate = from_balancer(answering(Balancers(lambda group, metric, stat: told.get(metric))), latency=False)
     assert one_interval(gate, FakeClock().now()).green == Side(3, 3)
+
+
+def test_a_bound_that_instances_write_in_two_ways_is_one_bucket() -> None:
+    assert bucketed([({"le": "1"}, 5), ({"le": "1.0"}, 4), ({"le": "+Inf"}, 12)]) == Histogram((1.0,), (9, 3))
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_an_endless_count_is_no_count(value: float) -> None:
+    with pytest.raises(HookUnavailableError, match="which is no number of requests"):
+        bucketed([({"le": "1"}, value), ({"le": "+Inf"}, 12)])
 
 
 @pytest.mark.parametrize("answer", [refused("GetMetricData", "Throttling"), {"Values": [], "StatusCode": "Forbidden"}])

@@ -192,3 +192,13 @@ def test_what_was_measured_before_green_had_traffic_does_not_count() -> None:
 @pytest.mark.parametrize("memory", [{"began": "?"}, {"looks": 3}, {"measured_at": None}])
 def test_a_memory_of_another_kind_begins_a_new_series(memory: dict[str, object]) -> None:
     assert Bench(1.0).gate.check(Watch(memory=memory)).state == "ok"
+
+
+def test_what_the_record_remembers_of_an_error_is_short_and_without_secrets() -> None:
+    def measure(watch: Watch) -> float | None:
+        raise HookUnavailableError(f"refused: x{{token='s3cr3t-planted-9f27'}} {'and more ' * 1000}")
+
+    around = Surroundings({"API_TOKEN": "s3cr3t-planted-9f27"}, Path("/"), FakeClock())
+    memory = MeasuredGate("errors", MeasuredSettings(max=5.0), measure, around).check(Watch()).memory
+    assert "refused: x{token=[redacted]} and more" in str(memory)
+    assert len(str(memory)) < 700
