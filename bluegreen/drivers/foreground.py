@@ -14,7 +14,7 @@ from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.release import ReleaseRequest
 from bluegreen.domain.service import Lease
 from bluegreen.domain.spec import Spec
-from bluegreen.drivers.holder import take
+from bluegreen.drivers.holder import give_back_unused, is_held, is_known_dead, take
 from bluegreen.drivers.loop import Loop, Successor, Until
 from bluegreen.errors import (
     BluegreenError,
@@ -41,7 +41,7 @@ SURVEY_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 30.0, 30.0, 30.0, 60.0)
 
 def preflight(session: Session, loaded: Loaded, request: ReleaseRequest | None) -> tuple[Problem, ...]:
     """What a deploy would refuse or warn of; nothing is changed."""
-    return judge(survey(session.world(Silent()), loaded.spec, request))
+    return judge(_survey(session, loaded.spec, request, Silent()))
 
 
 def deploy(
@@ -62,11 +62,16 @@ def deploy(
 
     Raises RefusedError (preflight), QuarantinedError, LockedError, and what ``Loop.run`` raises.
     """
-    lease = take(session, spec.service).lease
+    before = session.store.service(spec.service)
+    if before.active is not None and not is_held(session, before):
+        # Refused without taking the lease: a driver that fell silent must look silent to whoever comes next, too.
+        _refuse(judge(_surveyed(session, spec, request, reporter)), force)
+    taken = take(session, spec.service, before)
+    lease = taken.lease
     try:
         deployment = start(session, spec, request, lease, reporter, force=force, condemns=condemns)
     except BaseException:
-        session.store.release(lease)
+        give_back_unused(session, taken)
         raise
     if detach is not None:
         session.store.release(lease)
@@ -163,11 +168,17 @@ def _passes(error: BluegreenError) -> bool:
 def _surveyed(session: Session, spec: Spec, request: ReleaseRequest, reporter: Reporter) -> Found:
     """Too many calls are no reason to refuse: they pass."""
     for pause in SURVEY_PAUSES:
-        found = survey(session.world(reporter), spec, request)
+        found = _survey(session, spec, request, reporter)
         if not any(_passes(error) for _, error in found.errors):
             return found
         session.clock.sleep(pause)
-    return survey(session.world(reporter), spec, request)
+    return _survey(session, spec, request, reporter)
+
+
+def _survey(session: Session, spec: Spec, request: ReleaseRequest | None, reporter: Reporter) -> Found:
+    found = survey(session.world(reporter), spec, request)
+    found.gone = found.state.lease is not None and is_known_dead(found.state.lease.owner, session.owner)
+    return found
 
 
 def _begun(session: Session, deployment: Deployment, lease: Lease, events: Sequence[Event]) -> Deployment:

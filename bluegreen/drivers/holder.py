@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from bluegreen.domain.service import Lease, Owner
-from bluegreen.errors import LockedError
+from bluegreen.domain.service import Lease, Owner, ServiceState
+from bluegreen.errors import LockedError, StoreUnavailableError
 from bluegreen.wiring import Session
 
 
@@ -35,9 +36,20 @@ class Taken:
     dead: bool
 
 
-def take(session: Session, service: str) -> Taken:
-    """The service's lease. Raises LockedError while another driver holds it and may be alive."""
-    now, before = session.clock.now(), session.store.service(service)
+def is_held(session: Session, state: ServiceState) -> bool:
+    """True while some driver that may be alive holds the service's lease."""
+    lease = state.lease
+    if lease is None or lease.expires_at <= session.clock.now():
+        return False
+    return not is_known_dead(lease.owner, session.owner)
+
+
+def take(session: Session, service: str, before: ServiceState | None = None) -> Taken:
+    """The service's lease. Raises LockedError while another driver holds it and may be alive.
+
+    ``before`` is the service's item as it was read just now, where it was.
+    """
+    now, before = session.clock.now(), before or session.store.service(service)
     try:
         lease = session.store.acquire(service, session.owner, now=now, seconds=session.lease_seconds)
     except LockedError:
@@ -50,6 +62,21 @@ def take(session: Session, service: str) -> Taken:
         return _taken(session, lease, before.lease)
     # Somebody came in between and is gone: a driver we never saw, whose lease ended before now.
     return Taken(lease, replace(lease, token=lease.token - 1, expires_at=now), dead=False)
+
+
+def may_be_given_back(ended: Lease | None, active: str | None) -> bool:
+    """A lease that was not used. One that followed a silent driver is not given back while its deployment is
+    unfinished: to the next driver it would look as if the silent one had ended in order, with nothing on its way."""
+    return ended is None or active is None
+
+
+def give_back_unused(session: Session, taken: Taken) -> None:
+    """A store that gives no answer now keeps nothing from being said: the lease ends by itself."""
+    service = taken.lease.service
+    with suppress(StoreUnavailableError):
+        active = session.store.service(service).active if taken.ended else None
+        if may_be_given_back(taken.ended, active):
+            session.store.release(taken.lease)
 
 
 # Private

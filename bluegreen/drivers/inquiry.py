@@ -8,7 +8,7 @@ from bluegreen.domain.deployment import Deployment, HoldKind
 from bluegreen.domain.health import Observation
 from bluegreen.domain.service import Control, ControlRequest, ServiceState
 from bluegreen.drivers.foreground import active
-from bluegreen.drivers.holder import is_known_dead
+from bluegreen.drivers.holder import is_held, is_known_dead
 from bluegreen.errors import BluegreenError, RefusedError
 from bluegreen.wiring import Session
 
@@ -95,10 +95,7 @@ def outlive(session: Session, service: str) -> bool:
 
 def is_driven(session: Session, service: str) -> bool:
     """True while some driver that may be alive holds the service's lease."""
-    lease = session.store.service(service).lease
-    if lease is None or lease.expires_at <= session.clock.now():
-        return False
-    return not is_known_dead(lease.owner, session.owner)
+    return is_held(session, session.store.service(service))
 
 
 # Private

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bluegreen.domain.health import LiveRoute
 from bluegreen.domain.spec import AlreadyFiring
 from bluegreen.lifecycle.survey import Found
 from bluegreen.lifecycle.undo import scaling
@@ -54,16 +55,36 @@ def _denied(found: Found) -> Iterator[Problem]:
 
 
 def _active(found: Found) -> Iterator[Problem]:
-    service = found.spec.service
-    if found.state.active:
-        holder = found.state.lease
-        who = f", last driven by {holder.owner}" if holder else ""
-        yield Problem(
-            "refuse",
-            f"service {service}",
-            f"deployment {found.state.active} is unfinished{who}",
-            f"bluegreen status {service}; finish it with bluegreen resume {service}, or bluegreen rollback {service}",
-        )
+    service, d = found.spec.service, found.unfinished
+    if found.state.active is None:
+        return
+    stands = f" in phase {d.phase}" if d else ""
+    stands += f", held: {d.hold.reason}" if d and d.hold else ""
+    stands += "".join(f"; {name} is at {_shares(found, live)}" for name, live in found.live.items())
+    yield Problem(
+        "refuse",
+        f"service {service}",
+        f"deployment {found.state.active} is unfinished{stands}; {_who_drives(found)}",
+        f"it is left as it is: bluegreen resume {service} finishes it, bluegreen rollback {service} puts blue back",
+    )
+
+
+def _who_drives(found: Found) -> str:
+    lease = found.state.lease
+    if lease is None:
+        return "no process drives it"
+    if found.gone:
+        return f"its driver {lease.owner} is dead"
+    ended = found.at - lease.expires_at
+    silent = f"its driver {lease.owner} fell silent: its lock ended {ended:.0f} s ago"
+    return silent if ended >= 0 else f"{lease.owner} drives it"
+
+
+def _shares(found: Found, live: LiveRoute) -> str:
+    if not live.split.blue + live.split.green:
+        return "no weight at all"
+    assert found.slots is not None
+    return f"{found.slots[0].name} {live.split.blue} / {found.slots[1].name} {live.split.green}"
 
 
 def _same_route(found: Found) -> Iterator[Problem]:
@@ -100,18 +121,14 @@ def _foreign(found: Found) -> Iterator[Problem]:
 
 
 def _roles(found: Found) -> Iterator[Problem]:
-    if found.slots is None or not found.live or found.roles is not None:
+    if found.slots is None or not found.live or found.roles is not None or found.state.active:
         return
-    first, second = found.slots
     for name, live in found.live.items():
-        total = live.split.blue + live.split.green
-        shares = f"{first.name} {live.split.blue} / {second.name} {live.split.green}" if total else "no weight at all"
         yield Problem(
             "refuse",
             name,
-            f"which slot is live cannot be told from the live weights: {shares}",
-            "every production route must send everything to one and the same slot: set the weights, or finish the "
-            "deployment that left them so (bluegreen status)",
+            f"which slot is live cannot be told from the live weights: {_shares(found, live)}",
+            "every production route must send everything to one and the same slot: set the weights",
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from bluegreen.domain.deployment import Route, Slot
+from bluegreen.domain.deployment import Deployment, Route, Slot
 from bluegreen.domain.facts import COMPARISON, facts_in
 from bluegreen.domain.health import GroupSettings, LiveRoute, ScalableTarget, SlotHealth
 from bluegreen.domain.release import KnownGood, Release, ReleaseRequest
@@ -26,10 +26,12 @@ class Found:
     """The live world as surveyed. ``live`` is keyed by route name, ``health`` and ``current`` by slot name,
     ``gates`` by gate name. ``scaling`` is None where it could not be read. ``returning`` is the request's ledger entry,
     where it asks for a release that was known good. ``errors`` are the reads that failed, with the resource each was
-    about; ``denied`` are those a deployment can do without, with what it then lacks."""
+    about; ``denied`` are those a deployment can do without, with what it then lacks. ``unfinished`` is the service's
+    active deployment; ``gone``: the process that holds the lease is known not to exist any more."""
 
     spec: Spec
     state: ServiceState
+    at: float
     slots: tuple[Slot, Slot] | None = None
     routes: list[Route] = field(default_factory=list)
     test_route: Route | None = None
@@ -41,6 +43,8 @@ class Found:
     scaling: tuple[ScalableTarget, ...] | None = ()
     groups: tuple[GroupSettings, ...] = ()
     returning: KnownGood | None = None
+    unfinished: Deployment | None = None
+    gone: bool = False
     errors: list[tuple[str, BluegreenError]] = field(default_factory=list)
     denied: list[tuple[str, BluegreenError, str]] = field(default_factory=list)
 
@@ -64,7 +68,7 @@ class Found:
 
 def survey(world: World, spec: Spec, request: ReleaseRequest | None) -> Found:
     """Read everything. A read that fails becomes one of ``errors``, so that all problems are told at once."""
-    return _Survey(world, Found(spec, world.store.service(spec.service))).run(request)
+    return _Survey(world, Found(spec, world.store.service(spec.service), world.clock.now())).run(request)
 
 
 # Private
@@ -78,6 +82,8 @@ class _Survey:
 
     def run(self, request: ReleaseRequest | None) -> Found:
         found, spec = self._found, self._found.spec
+        if active := found.state.active:
+            found.unfinished = self._try(f"deployment {active}", lambda: self._world.store.load(active))
         found.slots = self._try(f"slots, cluster {spec.cluster}", lambda: self._world.compute.resolve(spec))
         if found.slots is None:
             return found

@@ -16,6 +16,7 @@ from bluegreen.aws.calls import Calls
 from bluegreen.clock import FakeClock
 from bluegreen.domain.deployment import Phase, RollbackFacts
 from bluegreen.domain.service import Lease, Owner, ServiceState
+from bluegreen.drivers.holder import may_be_given_back
 from bluegreen.errors import BluegreenError, LockedError, PreemptedError
 from bluegreen.lifecycle.routes import late
 from bluegreen.store import lease as store
@@ -107,6 +108,7 @@ class Rules:
     is_announced: Callable[[Any], bool] = late.is_announced
     is_safe: Callable[[RollbackFacts, int, float], bool] = late.is_safe
     is_quiet: Callable[[RollbackFacts, int, float], bool] = late.is_quiet
+    may_be_given_back: Callable[[Lease | None, str | None], bool] = may_be_given_back
     clock_of_aws: bool = True
     keeps_blue: bool = True
     keeps_its_word: bool = True
@@ -167,6 +169,11 @@ def resume(name: str, *, host: str = "b", ahead: float = 0.0) -> Process:
 
 def rollback(name: str, *, host: str = "c", ahead: float = 0.0) -> Process:
     return Process(name, host, ahead, "preempt")
+
+
+def deploy_again(name: str, *, host: str = "d", ahead: float = 0.0) -> Process:
+    """A second ``deploy``, which looked before the first one began: it takes the lease, and then it is refused."""
+    return Process(name, host, ahead, "acquire_anew")
 
 
 def explore(story: Story, rules: Rules | None = None, limit: int = 2_000_000) -> Explored:
@@ -242,6 +249,12 @@ class Model:
     # -- the commands
 
     def _acquire(self, s: State, i: int, p: Process) -> Iterator[tuple[str, State]]:
+        yield from self._takes(s, i, p, "take_up")
+
+    def _acquire_anew(self, s: State, i: int, p: Process) -> Iterator[tuple[str, State]]:
+        yield from self._takes(s, i, p, "refused")
+
+    def _takes(self, s: State, i: int, p: Process, then: str) -> Iterator[tuple[str, State]]:
         if s.record.phase.final:
             return
         now, before = self._clock(s, p), s.item.lease
@@ -253,8 +266,15 @@ class Model:
                 return
             item = store.preempt(s.item, _owner(p), now, LEASE)
         item = _plain(item)
-        following = p._replace(at="take_up", lease=item.lease, note=(before, dead))
+        following = p._replace(at=then, lease=item.lease, note=(before, dead))
         yield f"takes token {item.token}", _put(s._replace(item=item), i, following)
+
+    def _refused(self, s: State, i: int, p: Process) -> Iterator[tuple[str, State]]:
+        assert isinstance(p.note, tuple)
+        if self.rules.may_be_given_back(p.note[0], None if s.record.phase.final else s.item.active):
+            yield "is refused, and gives the lease back", self._give_back(s, i, p)
+        else:
+            yield "is refused, and keeps the lease", _put(s, i, p._replace(at="end", note=None))
 
     def _take_up(self, s: State, i: int, p: Process) -> Iterator[tuple[str, State]]:
         assert isinstance(p.note, tuple)

@@ -14,14 +14,30 @@ from bluegreen.domain.deployment import Phase, RollbackFacts
 from bluegreen.domain.service import Lease, ServiceState
 from bluegreen.lifecycle.routes import late
 from bluegreen.store import lease as store
-from tests.faults.protocol_model import UNIT, Explored, Rules, Story, driver, explore, resume, rollback
+from tests.faults.protocol_model import (
+    GREEN,
+    UNIT,
+    Explored,
+    Record,
+    Route,
+    Rules,
+    Story,
+    Written,
+    deploy_again,
+    driver,
+    explore,
+    resume,
+    rollback,
+)
 
 pytestmark = pytest.mark.faults
 
 DEPLOY, RESUME, ROLLBACK = driver("deploy"), resume("resume"), rollback("rollback")
 AHEAD = rollback("rollback", ahead=UNIT)
 FAST = resume("resume", ahead=UNIT)
+AGAIN = deploy_again("deploy again")
 NEIGHBOUR = rollback("rollback", host="a")
+TEARDOWN = Record(Phase.TEARDOWN, (Route(Written(GREEN, confirmed=True)),))
 
 STORIES = {
     "a rollback pre-empts": Story((DEPLOY, ROLLBACK)),
@@ -34,6 +50,7 @@ STORIES = {
     "in the teardown, and one dies": Story((DEPLOY, ROLLBACK), tears_down=True, crashes=1),
     "resume follows a silent driver": Story((DEPLOY, RESUME), tears_down=True, steps=(5, 100)),
     "resume's clock is ahead": Story((DEPLOY, FAST), tears_down=True, steps=(5, 100)),
+    "a second deploy is refused in the teardown": Story((DEPLOY, AGAIN, ROLLBACK), start=TEARDOWN, route=GREEN),
     "gates fire": Story((DEPLOY, ROLLBACK), gates_fire=True),
     "an answer is lost": Story((DEPLOY,), timeouts=2, gates_fire=True),
 }
@@ -98,6 +115,13 @@ def test_a_driver_without_an_answer_must_not_give_its_word() -> None:
 
 def test_a_late_call_that_scales_blue_in_must_be_undone() -> None:
     assert_found(explore(STORIES["in the teardown"], Rules(keeps_blue=False)), "after SAFE blue was scaled in")
+
+
+def test_a_refused_deploy_must_not_make_a_silent_driver_look_ended() -> None:
+    """As it was once: it took the lease that had ended, was refused, and gave it back as its own."""
+    story = STORIES["a second deploy is refused in the teardown"]
+    found = explore(story, Rules(may_be_given_back=lambda ended, active: True))
+    assert_found(found, "after SAFE blue was scaled in")
 
 
 def test_blue_must_outlive_the_last_write_of_a_silent_driver() -> None:
