@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -151,7 +152,13 @@ class Session:
     def router(self) -> TrafficRouter:
         from bluegreen.traffic.alb import AlbRouter
 
-        return AlbRouter(self.clients, self.clock)
+        return AlbRouter(self.clients, self.clock, self._sandbox_ports)
+
+    @property
+    def _sandbox_ports(self) -> Mapping[int, int]:
+        """As `bluegreen sandbox env` writes them: 80=9080,443=9443. Nonsense in them keeps no rollback from running."""
+        pairs = re.findall(r"(\d+)=(\d+)", self.environment.get("BLUEGREEN_SANDBOX_PORTS", ""))
+        return {int(port): int(served) for port, served in pairs}
 
     @cached_property
     def compute(self) -> ComputeProvider:

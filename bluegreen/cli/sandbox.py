@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -143,7 +144,12 @@ def status(name: str, output: str) -> None:
 @_plain_errors
 def env(name: str) -> None:
     """Lines for `eval "$(bluegreen sandbox env)"`: aws and boto3 then speak to the sandbox."""
-    for key, value in _get(name).environment(Path.cwd()).items():
+    from bluegreen.sandbox.client import in_the_way
+
+    lines = _get(name).environment(Path.cwd(), os.environ)
+    for key in in_the_way(os.environ):
+        click.echo(f"unset {key}")
+    for key, value in lines.items():
         click.echo(f"export {key}={shlex.quote(value)}")
 
 

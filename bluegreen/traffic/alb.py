@@ -5,7 +5,7 @@ A read is one call (DescribeListeners or DescribeRules, by ARN). A shift is thre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
@@ -53,9 +53,14 @@ HEALTH_CHECK = (
 
 
 class AlbRouter:
-    def __init__(self, clients: Clients, clock: Clock | None = None) -> None:
+    """``sandbox_ports``: which port a sandbox serves each listener's port on. They change no URL of AWS's own."""
+
+    def __init__(
+        self, clients: Clients, clock: Clock | None = None, sandbox_ports: Mapping[int, int] | None = None
+    ) -> None:
         self._clients = clients
         self._clock = clock or SystemClock()
+        self._sandbox_ports = sandbox_ports or {}
 
     def resolve(self, spec: RouteSpec, slots: tuple[Slot, Slot]) -> Route:
         """Three or four reads; two more when the slots share no forward yet, to see whether one is sticky."""
@@ -70,7 +75,7 @@ class AlbRouter:
             arn=found.arn,
             kind=found.kind,
             load_balancer=found.load_balancer["LoadBalancerName"],
-            url=found.url,
+            url=found.url(self._sandbox_ports),
             before=live.actions,
             shape=live.shape,
         )
@@ -254,10 +259,13 @@ class _Found:
         listener = f"{self.load_balancer['LoadBalancerName']}:{self.listener['Port']}"
         return listener if self.rule is None else f"{listener} {describe(self.rule)}"
 
-    @property
-    def url(self) -> str:
+    def url(self, sandbox_ports: Mapping[int, int]) -> str:
+        host, port = self.load_balancer["DNSName"], self.listener["Port"]
+        # Only a sandbox's load balancer is named by such an address. It needs no root, and speaks no TLS.
+        if host.startswith("127.") and port in sandbox_ports:
+            return f"http://{host}:{sandbox_ports[port]}"
         scheme = "https" if self.listener.get("Protocol") in ("HTTPS", "TLS") else "http"
-        return f"{scheme}://{self.load_balancer['DNSName']}:{self.listener['Port']}"
+        return f"{scheme}://{host}:{port}"
 
 
 class _LiveActions:

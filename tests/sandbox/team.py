@@ -68,10 +68,7 @@ class Team:
         self.configure()
 
     def configure(self, **changes: Any) -> None:
-        config = {**CONFIG, **changes}
-        test = dict(config["test"])
-        test.setdefault("base_url", self.sandbox.url(8080))
-        (self.root / "bluegreen.yaml").write_text(yaml.safe_dump({**config, "test": test}))
+        (self.root / "bluegreen.yaml").write_text(yaml.safe_dump({**CONFIG, **changes}))
 
     def environment(self, **more: str) -> dict[str, str]:
         return {**self.sandbox.environment(), "XDG_STATE_HOME": str(self.root / "state"), **more}

@@ -224,7 +224,7 @@ def test_fixed_response_keeps_status_type_and_body(stand: Stand) -> None:
         ({"Host": "other.test"}, "http://other.test:{port}/a/b?c=d"),
         ({"Path": "/new/#{path}", "Query": ""}, "http://{host}:{port}/new/a/b"),
         ({"Path": "/new", "Query": "x=1"}, "http://{host}:{port}/new?x=1"),
-        ({"Port": "443", "Protocol": "HTTPS"}, "http://{host}:8443/a/b?c=d"),
+        ({"Port": "443", "Protocol": "HTTPS"}, "http://{host}:9443/a/b?c=d"),
         ({"Path": "/#{path}", "Query": "x=1"}, "http://{host}:{port}/a/b?x=1"),
         ({"Path": "/v2/#{path}", "Query": "#{query}&x=1"}, "http://{host}:{port}/v2/a/b?c=d&x=1"),
         ({"Path": "/#{path}", "Query": ""}, "http://{host}:{port}/a/b"),

@@ -143,16 +143,43 @@ def test_down_ends_a_sandbox_that_is_still_starting(tmp_path: Path) -> None:
     assert not folder_of("default", tmp_path).exists()
 
 
+_LEADING_ELSEWHERE = {
+    "AWS_PROFILE": "prod",
+    "AWS_DEFAULT_PROFILE": "prod",
+    "AWS_SESSION_TOKEN": "another-account-s",
+    "AWS_CREDENTIAL_EXPIRATION": "2001-01-01T00:00:00Z",
+    "AWS_REGION": "eu-west-1",
+    "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": "http://127.0.0.1:9",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "http_proxy": "http://127.0.0.1:9",
+    "NO_PROXY": "intranet.example",
+}
+
+
 @pytest.mark.sandbox
-def test_env_lets_the_unmodified_aws_command_speak_to_it(sandbox: RunningSandbox) -> None:
-    lines = run_cli(sandbox.root, "env").stdout.splitlines()
-    assert all(line.startswith("export ") for line in lines)
-    script = "; ".join(lines) + "; aws elbv2 describe-target-groups --query 'TargetGroups[].TargetGroupName'"
+@pytest.mark.parametrize("mine", [{}, _LEADING_ELSEWHERE], ids=["a-bare-shell", "a-shell-that-leads-elsewhere"])
+def test_env_lets_the_unmodified_aws_command_speak_to_it(sandbox: RunningSandbox, mine: dict[str, str]) -> None:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
-    answer = subprocess.run(["/bin/sh", "-c", script], env=kept, capture_output=True, text=True, check=False)
+    script = f"""eval "$({sys.executable} -m bluegreen.cli.sandbox env)"
+        aws elbv2 describe-target-groups --query 'TargetGroups[].TargetGroupName' || exit 1
+        echo "past proxies: $NO_PROXY"
+        {sys.executable} -c 'import os, urllib.request as r; r.urlopen(os.environ["USERS"]).read()'"""
+    answer = subprocess.run(
+        ["/bin/sh", "-c", script],
+        cwd=sandbox.root,
+        env={**kept, **mine, "USERS": sandbox.url(80)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert answer.returncode == 0, answer.stderr
-    assert {"orders-1", "orders-2"} <= set(json.loads(answer.stdout))
+    names, _, no_proxy = answer.stdout.partition("past proxies")
+    assert {"orders-1", "orders-2"} <= set(json.loads(names))
+    assert ("intranet.example" in no_proxy) is bool(mine)
 
 
 @pytest.mark.sandbox

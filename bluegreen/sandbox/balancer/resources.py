@@ -9,6 +9,7 @@ from typing import Any
 from bluegreen.sandbox.balancer.conditions import SOURCE_KEY
 from bluegreen.sandbox.balancer.model import Listener, LoadBalancer, Snapshot, Target, TargetGroup
 from bluegreen.sandbox.balancer.routes import SESSION_FILTER, Json, routes_of
+from bluegreen.sandbox.place import served_on
 
 STAT_PREFIX = "alb"
 REQUESTS_STAT = "requests"
@@ -64,11 +65,11 @@ def resources_of(
 
 
 def real_ports(balancer: LoadBalancer) -> dict[int, int]:
-    """Each declared port with the one it is served on: privileged ports move up by 8000, or on when taken."""
+    """Each declared port with the one it is served on: privileged ports move up by 9000, or on when taken."""
     declared = sorted(listener.port for listener in balancer.listeners)
-    ports = {port: port for port in declared if port >= 1024}
-    for port in (port for port in declared if port < 1024):
-        candidates = (port + step for step in range(8000, 65000, 1000))
+    ports = {port: port for port in declared if served_on(port) == port}
+    for port in (port for port in declared if port not in ports):
+        candidates = range(served_on(port), 65000, 1000)
         ports[port] = next(each for each in candidates if each not in ports.values())
     return ports
 
