@@ -11,6 +11,7 @@ from bluegreen.config.explain import explain, key_place
 from bluegreen.config.model import GateEntry, HookEntry, NotifyEntry
 from bluegreen.config.problems import Path, Problem, nearest
 from bluegreen.config.source import Items, Node, find
+from bluegreen.config.values import seconds_of
 from bluegreen.domain.spec import HookPoint
 
 TOGETHER = "parallel"
@@ -134,6 +135,16 @@ def _check_entry(
             yield Problem((*path, key), text, key_place(root, (*path, key)))
     for key in known:
         yield from _check_settings(entries, root, (*path, key), key, item[key], kinds)
+    yield from _check_patience(root, path, item)
+
+
+def _check_patience(root: Node, path: Path, item: Mapping[str, object]) -> Iterator[Problem]:
+    approval = item.get("approval")
+    deadline = approval.get("deadline") if isinstance(approval, Mapping) else None
+    asked, allowed = seconds_of(str(deadline or "")), seconds_of(str(item.get("timeout", "")))
+    if asked is not None and allowed is not None and allowed < asked:
+        text = "is shorter than the approval's own deadline, which would be cut; remove it, or give only timeout"
+        yield Problem((*path, "timeout"), text, key_place(root, (*path, "timeout")))
 
 
 def _check_together(

@@ -6,6 +6,8 @@ from bluegreen.domain.approval import Decision, question
 from bluegreen.domain.deployment import Deployment, HookRun, HookStatus
 from bluegreen.drivers.foreground import active
 from bluegreen.errors import RefusedError, UsageError
+from bluegreen.hooks.approval import answerable_until
+from bluegreen.hooks.words import took
 from bluegreen.wiring import Session
 
 KIND = "approval"
@@ -20,11 +22,12 @@ def decide(
 ) -> tuple[Deployment, HookRun]:
     """Answer the one question that is open, or the named one; answers the run that asked.
 
-    Raises RefusedError when nothing asks, or when it was answered before (naming who); UsageError when it is not
-    clear which question is meant.
+    Raises RefusedError when nothing asks, when the time to answer is over, or when it was answered before (naming
+    who); UsageError when it is not clear which question is meant.
     """
     deployment = active(session, service)
     run = _one(deployment, hook)
+    _in_time(deployment, run, session.clock.now())
     key = question(run.point.value, run.step, run.name, run.attempts)
     wanted = Decision(key, approved, str(session.owner), session.clock.now(), reason or "")
     stands = session.store.decide(deployment.id, wanted)
@@ -39,6 +42,18 @@ def decide(
 
 
 # Private
+
+
+def _in_time(deployment: Deployment, run: HookRun, now: float) -> None:
+    until = answerable_until(run.handle)
+    if until is None or now <= until:
+        return
+    service = deployment.service
+    raise RefusedError(
+        f"the time to answer {run.name} of deployment {deployment.id} is over: it ended {took(now - until)} ago, and "
+        f"silence has its configured consequence",
+        hint=f"bluegreen status {service} shows whether anybody drives; bluegreen rollback {service} goes back",
+    )
 
 
 def _one(deployment: Deployment, hook: str | None) -> HookRun:

@@ -53,10 +53,11 @@ class ApprovalHook:
 
     def _answer(self, handle: str) -> Verdict:
         asked = _parsed(handle)
+        until = float(str(asked["until"]))
         decision = self._decision(str(asked["deployment"]), str(asked["key"]))
-        if decision is not None:
+        if decision is not None and decision.at <= until:  # without a driver nobody ends the question in time
             return self._decided(decision, float(str(asked["since"])))
-        left = float(str(asked["until"])) - self._around.clock.now()
+        left = until - self._around.clock.now()
         if left <= 0:
             return self._silence(asked)
         service, message = asked["service"], self._settings.message
@@ -88,6 +89,14 @@ class ApprovalHook:
 
     def _say(self, text: str) -> str:
         return shortened(self._around.redactor().text(text))
+
+
+def answerable_until(handle: str | None) -> float | None:
+    """Epoch seconds; None for a question whose hook has not said it yet."""
+    try:
+        return float(str(_parsed(handle or "")["until"]))
+    except HookLostError:
+        return None
 
 
 def _step(call: HookCall) -> int:

@@ -390,6 +390,32 @@ def test_any_driver_reads_a_persons_answer_and_the_first_one_stands() -> None:
     assert "approved by alice@laptop" in passed(world.driver().poll(handle)).detail
 
 
+@pytest.mark.parametrize(("approved", "otherwise", "kind"), [(True, "reject", Failed), (False, "approve", Passed)])
+def test_an_answer_that_came_after_the_deadline_is_none_though_nobody_drove(
+    approved: bool, otherwise: str, kind: type[Verdict]
+) -> None:
+    world = _approval()
+    world.settings = {"deadline": "15m", "otherwise": otherwise}
+    handle = pending(world.driver().start(told(timeout=960.0))).handle
+    world.clock.sleep(5 * 3600)
+    key = question("test", 0, "smoke", 1)
+    world.approvals.decisions["d-1", key] = Decision(key, approved, "bob@desk", world.clock.now(), "late")
+    verdict = world.driver().poll(handle)
+    assert isinstance(verdict, kind)
+    assert "nobody answered within 15.0 min" in str(verdict)
+
+
+def test_an_answer_in_time_counts_however_late_it_is_read() -> None:
+    world = _approval()
+    world.settings = {"deadline": "15m"}
+    handle = pending(world.driver().start(told(timeout=960.0))).handle
+    world.clock.sleep(14 * 60)
+    key = question("test", 0, "smoke", 1)
+    world.approvals.decisions["d-1", key] = Decision(key, True, "bob@desk", world.clock.now())
+    world.clock.sleep(5 * 3600)
+    passed(world.driver().poll(handle))
+
+
 def test_silence_has_the_configured_consequence_before_the_engines_own_timeout() -> None:
     for otherwise, kind in (("reject", Failed), ("approve", Passed)):
         world = _approval()

@@ -116,6 +116,20 @@ def test_nothing_to_approve_is_refused_and_says_where_it_stands(desk: Desk) -> N
     assert "waits for no approval now" in result.stderr
 
 
+def test_an_answer_after_the_deadline_is_refused_and_says_what_silence_meant(desk: Desk) -> None:
+    results: list[Result] = []
+
+    def on_call(when: str, name: str) -> None:
+        if (when, name) == ("before", "store.decision") and desk.stage.latest().hooks[0].handle and not results:
+            desk.stage.clock.sleep(900)
+            results.append(desk.type("approve", "orders"))
+
+    desk.stage.on_call = on_call
+    assert desk.deploy().exit_code == 3
+    assert results[0].exit_code == 6
+    assert "the time to answer notes of deployment" in results[0].stderr
+
+
 def test_another_hooks_name_is_refused(desk: Desk) -> None:
     results = meanwhile(desk, "approve", "orders", "--hook", "other")
     desk.deploy()

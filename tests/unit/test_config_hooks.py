@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bluegreen.domain.spec import Consequence, HookPoint, Moment, NotifySpec
-from tests.unit.config_support import problem, problems, read
+from tests.unit.config_support import ENVIRONMENT, problem, problems, read
 
 PAIR = [{"http": "/a"}, {"http": "/b", "timeout": "1m"}]
 
@@ -116,7 +116,8 @@ def test_a_notifier_that_makes_no_sense_is_refused_where_it_stands(
     [
         ({"approval": "Notes read?"}, 86400.0),
         ({"approval": {"message": "Red?", "deadline": "15m"}}, 960.0),
-        ({"approval": {"message": "Red?", "deadline": "15m"}, "timeout": "5m"}, 300.0),
+        ({"approval": {"message": "Red?", "deadline": "15m"}, "timeout": "15m"}, 900.0),
+        ({"approval": "Red?", "timeout": "5m"}, 300.0),
         ({"http": "/"}, 300.0),
     ],
 )
@@ -124,3 +125,10 @@ def test_a_person_has_a_day_or_the_deadline_unless_a_timeout_is_given(
     tmp_path: Path, entry: dict[str, object], seconds: float
 ) -> None:
     assert read(tmp_path, hooks={"test": [entry]}).spec.hooks[0].timeout == seconds
+
+
+@pytest.mark.parametrize("deadline", ["1h", "${WAIT_LONG}"])
+def test_a_timeout_that_would_cut_an_approvals_deadline_short_is_refused(tmp_path: Path, deadline: str) -> None:
+    entry = {"approval": {"message": "Red?", "deadline": deadline}, "timeout": "5m"}
+    said = problem(tmp_path, {**ENVIRONMENT, "WAIT_LONG": "2h"}, hooks={"test": [{"http": "/"}, entry]})
+    assert said.startswith("hooks.test[1].timeout: is shorter than the approval's own deadline")
