@@ -89,6 +89,7 @@ class LoadHook(ProcessHook):
             "status": self._load.status,
             "pace": self._load.rate / users,
             "duration": self._load.duration,
+            "timeout": self._load.timeout,
         }
         reports: list[Mapping[str, Any]] = []
         argv = [sys.executable, "-m", "locust", "-f", str(_USERS), "--headless", "--skip-log", "--only-summary"]

@@ -106,6 +106,7 @@ class LoadSettings(ProcessSettings):
     users: int | None = Field(
         default=None, ge=1, le=5_000, description="how many ask at the same time; without it as many as the rate"
     )
+    timeout: Duration = Field(default=10.0, gt=0, description="for each request; one without an answer has failed")
     headers: dict[str, Text] = Field(default_factory=dict, description="headers to send")
     status: Statuses = Field(
         default=((200, 399),),

@@ -28,12 +28,16 @@ class Release:
     answers: dict[str, tuple[int, str]] = field(default_factory=lambda: {"/health": (200, '{"version": "2.0"}')})
     seen: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     silent: threading.Event = field(default_factory=threading.Event)
+    slow: float = 0.0
     url: str = ""
 
 
 @contextmanager
 def serving(release: Release) -> Iterator[Release]:
-    """While it lasts; ``/silent`` answers nothing before the end, ``/broken`` breaks off, ``/drip`` never ends."""
+    """While it lasts.
+
+    ``/silent`` answers nothing before the end, ``/late`` after ``slow``, ``/broken`` breaks off, ``/drip`` never ends.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -41,6 +45,9 @@ def serving(release: Release) -> Iterator[Release]:
             release.seen.append((self.command, self.path, dict(self.headers.items()), body))
             if self.path == "/silent":
                 release.silent.wait(30)
+            elif self.path == "/late":
+                release.silent.wait(release.slow)
+                self._answer(200, "late")
             elif self.path == "/drip":
                 self._drip()
             elif self.path == "/broken":
@@ -66,7 +73,10 @@ def serving(release: Release) -> Iterator[Release]:
         def log_message(self, *_arguments: Any) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # a load's users all come at the same moment
+
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     release.url = f"http://127.0.0.1:{server.server_address[1]}"

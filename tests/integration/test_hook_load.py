@@ -37,7 +37,7 @@ def test_a_constant_rate_through_the_test_route_passes_with_its_numbers(tmp_path
     verdict = passed(ask(asked, call(release.url, facts={"test_header": "X-Test: green"})))
     assert verdict.numbers["failures"] == 0
     assert 18 <= verdict.numbers["rate"] <= 22
-    assert 0 <= len(release.seen) - verdict.numbers["requests"] <= 20  # those under way when the time was over
+    assert len(release.seen) == verdict.numbers["requests"]
     assert {path for _, path, _, _ in release.seen} == {"/health", "/api"}
     assert all(headers.get("X-Test") == "green" and headers.get("X-Load") == "1" for _, _, headers, _ in release.seen)
     assert "p99" in verdict.detail
@@ -56,8 +56,29 @@ def test_failures_and_latencies_over_their_thresholds_fail_and_are_told_without_
 
 
 def test_a_release_that_never_answers_has_failed(tmp_path: Path, release: Release) -> None:
-    verdict = failed(ask(load(tmp_path, path="/silent", rate=4, duration="1s"), call(release.url)))
-    assert "no request was answered" in verdict.reason
+    asked = load(tmp_path, path="/silent", rate=4, duration="1s", timeout="500ms")
+    verdict = failed(ask(asked, call(release.url)))
+    assert "100% failed" in verdict.reason
+    assert "timed out" in verdict.reason
+
+
+@pytest.mark.parametrize("path", ["/silent", "/drip"])
+def test_a_request_that_is_never_answered_is_counted_though_the_time_is_over_first(
+    tmp_path: Path, release: Release, path: str
+) -> None:
+    paths = ["/health"] * 19 + [path]
+    asked = load(tmp_path, path=paths, users=40, timeout="1s", percentiles={"p99": "900ms"})
+    verdict = failed(ask(asked, call(release.url)))
+    assert verdict.numbers["failures"] >= 2
+    assert len(release.seen) == verdict.numbers["requests"]
+    assert "p99 is" in verdict.reason
+
+
+def test_a_slow_answer_that_was_under_way_at_the_end_is_no_failure(tmp_path: Path, release: Release) -> None:
+    release.slow = 0.7
+    asked = load(tmp_path, path="/late", rate=4, users=8, duration="1s")
+    verdict = passed(ask(asked, call(release.url)))
+    assert len(release.seen) == verdict.numbers["requests"]
 
 
 def test_without_a_test_route_it_is_unavailable(tmp_path: Path) -> None:
