@@ -9,6 +9,7 @@
         PreemptedError            5   another driver took this deployment over
       RefusedError                6   refused before anything changed
         QuarantinedError          6   the release was rolled back before
+        NotThereError             6   what the configuration names does not exist, or is another service's
         RecordError               6   a stored record cannot be read; nothing was overwritten
       DeadlineError               7   a deadline passed, nothing half-done
       DetachedError             130   Ctrl-C: the deployment stands where the record says
@@ -86,6 +87,10 @@ class RefusedError(BluegreenError):
 
 
 class QuarantinedError(RefusedError):
+    pass
+
+
+class NotThereError(RefusedError):
     pass
 
 

@@ -39,8 +39,9 @@ def must_be_live(d: Deployment) -> BluegreenError | None:
     if d.phase is not Phase.ROLLED_BACK:
         return None
     reason = d.rollback.reason if d.rollback else "no reason is recorded"
+    traffic = d.users() if d.lost else f"all traffic is on {d.blue.name} ({d.previous.id})"
     return RolledBackError(
-        f"the release was rolled back: {reason.removesuffix('.')}. All traffic is on {d.blue.name} ({d.previous.id})",
+        f"the release was rolled back: {reason.removesuffix('.')}. {traffic[0].upper()}{traffic[1:]}",
         hint=f"bluegreen history {d.service}; deploying this release again needs --force",
     )
 

@@ -153,7 +153,10 @@ class FakeCompute:
 
     def health(self, slot: Slot) -> SlotHealth:
         with_faults = self._call("compute.health")
-        health = self._observe(self._service(slot))
+        service = self._service(slot)
+        if service.slot.target_group_arn != slot.target_group_arn:
+            raise NotFoundError(f"target group {slot.target_group_arn} does not exist")
+        health = self._observe(service)
         with_faults()
         return health
 

@@ -224,7 +224,8 @@ class Deployment:
     another number than ``blue_count`` (a person accepted it).
     ``retiring``: blue may be scaled in by this deployment from now on.
     ``groups`` are both target groups as the deployment found them, ``not_reverted`` what a rollback leaves changed.
-    ``lost``: production routes that a rollback found no more; ``routes`` are the others.
+    ``lost``: production routes that a rollback found no more; ``routes`` are the others. ``let_go``: it found the slots
+    no more either, for someone made the service anew: nothing that stands there now is this deployment's to touch.
     ``condemns``: this deployment replaces a bad release, which goes into quarantine for this reason at its success.
     ``fingerprint`` recognises the release in the quarantine. ``request`` never holds a task definition, which may hold
     secrets: it is registered before the record begins, and ``release`` names the revision.
@@ -258,6 +259,7 @@ class Deployment:
     groups: tuple[GroupSettings, ...] = ()
     not_reverted: tuple[str, ...] = ()
     lost: tuple[Route, ...] = ()
+    let_go: bool = False
     launched: bool = False
     healthy_since: float | None = None
     unhealthy_since: float | None = None
@@ -295,6 +297,8 @@ class Deployment:
     def users(self, after: str = "") -> str:
         """Where a rollback has put them; of a lost route it says nothing but that. ``after``: how long that took."""
         lost = ", ".join(route.name for route in self.lost)
+        if self.let_go:
+            return f"nothing of this deployment exists any more{after} ({lost}); what stands there now was not touched"
         if not self.routes:
             return f"no production route sends traffic to green{after}: {lost} does not exist any more"
         what = "all traffic" + (f" of {', '.join(route.name for route in self.routes)}" if lost else "")

@@ -263,5 +263,6 @@ def _last_event(work: Work, ended: Deployment) -> Event:
         message = f"succeeded: {release} is live on {ended.green.name}"
         return replace(work.event(Kind.SUCCEEDED, message, took=took), phase=ended.phase)
     reason = ended.rollback.reason if ended.rollback else "?"
-    message = f"rolled back: {ended.previous.label} is live on {ended.blue.name}; {reason}"
+    live = ended.users() if ended.lost else f"{ended.previous.label} is live on {ended.blue.name}"
+    message = f"rolled back: {live}; {reason}"
     return replace(work.event(Kind.ROLLED_BACK, message, took=took, reason=reason), phase=ended.phase)

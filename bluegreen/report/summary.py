@@ -109,7 +109,8 @@ def _headline(d: Deployment, seen: Observation, width: int) -> list[Line]:
         words = f"{release} is live in {d.green.name}: it has all traffic and passed its bake."
         return wrapped(line(Span("LIVE: ", Style.GOOD)), words, width)
     if d.phase is Phase.ROLLED_BACK:
-        words = f"{d.previous.label} is live in {d.blue.name}. {release} was rolled back from {_from(d)}: {_reason(d)}"
+        live = d.users() if d.lost else f"{d.previous.label} is live in {d.blue.name}"
+        words = f"{live}. {release} was rolled back from {_from(d)}: {_reason(d)}"
         return wrapped(line(Span("ROLLED BACK: ", Style.BAD)), words, width)
     if d.hold:
         words = f"{d.service} waits for a person in {d.phase}: {d.hold.reason}. Traffic: {live_traffic(d, seen)}"

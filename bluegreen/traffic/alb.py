@@ -15,7 +15,7 @@ from bluegreen.domain.deployment import Route, Slot
 from bluegreen.domain.health import GroupSettings, LiveRoute
 from bluegreen.domain.spec import RouteSpec
 from bluegreen.domain.split import Split
-from bluegreen.errors import AwsError, NotFoundError, RefusedError
+from bluegreen.errors import AwsError, NotFoundError, NotThereError, RefusedError
 from bluegreen.traffic.actions import Action, live_route, target_groups
 from bluegreen.traffic.base import Fence, Inspect, accept
 from bluegreen.traffic.conditions import describe, matches, wanted_conditions
@@ -110,7 +110,7 @@ class AlbRouter:
 
     def settings(self, slots: tuple[Slot, Slot]) -> tuple[GroupSettings, GroupSettings]:
         """Three calls: the groups in one, and the attributes of each."""
-        arns = [slot.target_group_arn for slot in slots]
+        arns = list(dict.fromkeys(slot.target_group_arn for slot in slots))
         answer = self._clients.read(self._clients.elbv2.describe_target_groups, TargetGroupArns=arns)
         found = {group["TargetGroupArn"]: cast(Facts, group) for group in answer["TargetGroups"]}
         first, second = (
@@ -154,7 +154,7 @@ class AlbRouter:
         wanted = next(iter(by.values()))[0]
         answer = self._clients.read(self._clients.elbv2.describe_load_balancers)
         names = sorted(balancer["LoadBalancerName"] for balancer in answer["LoadBalancers"])
-        raise RefusedError(
+        raise NotThereError(
             f"no load balancer {wanted} in {self._clients.region}; there are: {', '.join(names) or 'none'}",
             hint="correct load_balancer in the configuration, or the region",
         ) from error
@@ -163,13 +163,13 @@ class AlbRouter:
         try:
             return _rule(self._clients, arn)
         except NotFoundError as error:
-            raise RefusedError(f"rule {arn} does not exist", hint="aws elbv2 describe-rules") from error
+            raise NotThereError(f"rule {arn} does not exist", hint="aws elbv2 describe-rules") from error
 
     def _listener(self, arn: str) -> Facts:
         try:
             return _listener(self._clients, arn)
         except NotFoundError as error:
-            raise RefusedError(f"listener {arn} does not exist", hint="aws elbv2 describe-listeners") from error
+            raise NotThereError(f"listener {arn} does not exist", hint="aws elbv2 describe-listeners") from error
 
     def _listener_on(self, balancer: Facts, port: int | None) -> Facts:
         arn = balancer["LoadBalancerArn"]
@@ -180,7 +180,7 @@ class AlbRouter:
             return found[0]
         ports = ", ".join(f"{listener['Port']} ({listener.get('Protocol', '?')})" for listener in listeners)
         wanted = "one listener" if port is None else f"a listener on port {port}"
-        raise RefusedError(
+        raise (RefusedError if found else NotThereError)(
             f"load balancer {balancer['LoadBalancerName']} does not have {wanted}; there are: {ports or 'none'}",
             hint="correct port in the configuration, or make the listener",
         )
@@ -193,7 +193,7 @@ class AlbRouter:
             return found[0]
         listed = "; ".join(f"{rule['Priority']}: {describe(rule)}" for rule in (found or rules))
         count = f"{len(found)} rules" if found else "no rule"
-        raise RefusedError(
+        raise (RefusedError if found else NotThereError)(
             f"{count} of the listener on port {listener['Port']} match {wanted}; "
             f"{'they' if found else 'there'} are: {listed or 'none'}",
             hint="give every condition of the rule, or its priority, or its arn",
@@ -208,7 +208,7 @@ class AlbRouter:
         if not groups or {slot.target_group_arn for slot in slots} & set(groups):
             return
         names = ", ".join(arn.split("/")[1] if "/" in arn else arn for arn in groups)
-        raise RefusedError(
+        raise NotThereError(
             f"{found.name} forwards to neither {slots[0].name} nor {slots[1].name}; it forwards to: {names}",
             hint="forward it to the slot that serves now, once, by hand or by template",
         )

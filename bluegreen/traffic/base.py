@@ -28,7 +28,8 @@ class TrafficRouter(Protocol):
     def resolve(self, spec: RouteSpec, slots: tuple[Slot, Slot]) -> Route:
         """Find the one listener or rule a configuration names.
 
-        Raises RefusedError when it is missing, ambiguous, or forwards to neither slot, saying what is there.
+        Raises RefusedError when it is ambiguous, and NotThereError, which is one, when it is missing or forwards to
+        neither slot, saying what is there.
         """
         ...
 

@@ -11,7 +11,7 @@ from bluegreen.domain.deployment import Route, Slot
 from bluegreen.domain.health import GroupSettings, LiveRoute
 from bluegreen.domain.spec import RouteSpec
 from bluegreen.domain.split import Split
-from bluegreen.errors import NotFoundError, RefusedError
+from bluegreen.errors import NotFoundError, NotThereError, RefusedError
 from bluegreen.traffic.actions import Action, live_route, target_groups
 from bluegreen.traffic.base import Fence, Inspect, accept
 from bluegreen.traffic.shifting import read_split, shift_split
@@ -62,6 +62,7 @@ class FakeRouter:
     calls: list[str] = field(default_factory=list)
     writes: list[tuple[str, list[Action]]] = field(default_factory=list)
     groups: dict[str, tuple[dict[str, str], dict[str, str]]] = field(default_factory=dict)
+    removed_groups: set[str] = field(default_factory=set)
     _previous: dict[str, list[Action]] = field(default_factory=dict)
 
     def add(self, spec: RouteSpec, weights: Mapping[str, int], *, arn: str = "", url: str | None = None) -> FakeRoute:
@@ -87,11 +88,12 @@ class FakeRouter:
         self._called("router.resolve")
         found = [route for route in self.routes.values() if _names(spec, route)]
         if len(found) != 1:
-            raise RefusedError(f"{len(found)} routes match {spec}; there are {sorted(self.routes)}")
+            kind = RefusedError if found else NotThereError
+            raise kind(f"{len(found)} routes match {spec}; there are {sorted(self.routes)}")
         route = found[0]
         groups = target_groups(route.actions)
         if groups and not {slot.target_group_arn for slot in slots} & set(groups):
-            raise RefusedError(f"{route.arn} forwards to neither slot: {groups}")
+            raise NotThereError(f"{route.arn} forwards to neither slot: {groups}")
         self.after_call("router.resolve")
         live = live_route(route.actions, *slots, place=route.arn)
         name = f"{route.spec.load_balancer or route.arn}:{route.spec.port} {route.spec.rule or ''}".strip()
@@ -119,6 +121,8 @@ class FakeRouter:
         self.groups[slot.target_group_arn] = (dict(health_check), dict(attributes))
 
     def _settings(self, slot: Slot) -> GroupSettings:
+        if slot.target_group_arn in self.removed_groups:
+            raise NotFoundError(f"target group {slot.target_group_arn} does not exist")
         health_check, attributes = self.groups.get(slot.target_group_arn, ({}, {}))
         return GroupSettings(slot.name, slot.target_group_arn, dict(health_check), dict(attributes))
 

@@ -112,6 +112,45 @@ def test_a_route_that_a_stack_made_anew_is_put_back_to_blue_under_its_new_arn() 
     assert "made anew by someone else (arn:made-anew)" in stage.recorder.text()
 
 
+def made_anew(stage: Stage, *, routes: bool = True) -> None:
+    """A stack replaced everything: the same names, other ARNs, and users on the first slot."""
+    for number, service in enumerate(stage.compute.services.values()):
+        stage.router.removed_groups.add(service.slot.target_group_arn)
+        service.slot = replace(service.slot, target_group_arn=f"arn:anew/{number}")
+        stage.compute.set(service.slot, count=2 if not number else 0)
+    for arn in list(stage.router.routes):
+        route = stage.router.routes.pop(arn)
+        new = f"{arn}-anew" if routes else arn
+        stage.router.routes[new] = replace(route, arn=new)
+        stage.router.set_weights(new, {"arn:anew/0": 100})
+
+
+@pytest.mark.parametrize("routes", [True, False], ids=["listeners too", "under the same listeners"])
+@pytest.mark.parametrize("phase", [Phase.LAUNCH, Phase.SHIFT, Phase.BAKE, Phase.TEARDOWN])
+def test_a_rollback_touches_nothing_of_a_service_that_was_made_anew_and_ends(phase: Phase, routes: bool) -> None:
+    stage = Stage()
+    driven_until(stage, lambda: stage.phase() is phase)
+    made_anew(stage, routes=routes)
+    stage.calls.clear()
+    ended = rollback(stage.session("rollback"), "orders", stage.recorder)
+    assert ended.phase is Phase.ROLLED_BACK
+    assert {name: service.desired for name, service in stage.compute.services.items()} == {"orders-1": 2, "orders-2": 0}
+    assert not {"compute.scale", "compute.launch", "router.modify"} & set(stage.calls)
+    assert "what stands there now was not touched" in safe(stage)
+    assert "on blue" not in safe(stage)
+
+
+@pytest.mark.parametrize("phase", [Phase.LAUNCH, Phase.BAKE])
+def test_a_blue_that_somebody_deleted_holds_a_rollback_and_nothing_is_let_go(phase: Phase) -> None:
+    """Green's target group is there: users may be on it."""
+    stage = Stage()
+    driven_until(stage, lambda: stage.phase() is phase)
+    del stage.compute.services["orders-1"]
+    with pytest.raises(HeldError, match="orders-1"):
+        rollback(stage.session("rollback"), "orders", stage.recorder)
+    assert not stage.latest().let_go
+
+
 def test_a_route_that_is_not_found_for_a_moment_is_not_given_up() -> None:
     """A replica that lags."""
     stage = Stage()

@@ -1,7 +1,8 @@
-"""A production route that does not exist any more, met by a rollback: it is found under its new ARN, or given up.
+"""A production route that does not exist any more, met by a rollback: found anew, given up, or all is gone.
 
-Nothing is given up that can be asked for: an ARN that was deleted never comes back, so no late write can reach it, but
-the same listener or rule may have been made anew, by a stack that replaced it, and may send users to green.
+An ARN that was deleted never comes back, so no late write can reach it. But the same listener or rule may have been
+made anew, by a stack that replaced it, and may send users to green. And where a stack made the target groups anew as
+well, the services that bear the slots' names are not this deployment's any more: they serve users, and are let alone.
 """
 
 from __future__ import annotations
@@ -9,33 +10,70 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from bluegreen.domain.deployment import Route
+from bluegreen.domain.deployment import Route, ScalingFacts, Slot
 from bluegreen.domain.events import Kind
-from bluegreen.errors import RefusedError
+from bluegreen.errors import NotFoundError, NotThereError
 from bluegreen.lifecycle.outcome import Outcome, Wait
 from bluegreen.lifecycle.work import Work
 
 LOOKED_FOR = 5.0
-"""Seconds after a rollback's request for which a route that is not found is asked for again: a replica may lag."""
+"""Seconds after a rollback's request for which something that is not found is asked for again: a replica may lag."""
 
 
-def find_again(work: Work, missing: Collection[Route]) -> Outcome:
-    """The record goes on without the missing routes, or with what stands in their place."""
+def find_again(work: Work, missing: Collection[Route], blue: NotFoundError | None) -> Outcome:
+    """The record goes on without the missing routes, or with what stands in their place.
+
+    ``blue``: why blue cannot be seen. It is raised where its target group or green's is there after all: then it is no
+    matter of a service that was made anew.
+    """
     facts, now = work.deployment.rollback, work.now()
     assert facts is not None
-    names = ", ".join(route.name for route in missing)
+    names = ", ".join(route.name for route in missing) or f"blue {work.deployment.blue.name}"
     if now < facts.requested_at + LOOKED_FOR:
         return Wait(f"{names} does not exist; it is looked for again", 0.5, facts.requested_at + LOOKED_FOR)
-    anew = {route.name: route for route in _resolved_anew(work)}
-    for route in missing:
-        if route.name in anew:
-            _adopt(work, route, anew[route.name])
-        else:
-            _give_up(work, route)
+    if not any(_is_there(work, slot) for slot in (work.deployment.blue, work.deployment.green)):
+        _let_go(work)
+    elif missing:
+        anew = {route.name: route for route in _resolved_anew(work)}
+        for route in missing:
+            if route.name in anew:
+                _adopt(work, route, anew[route.name])
+            else:
+                _give_up(work, route)
+    elif blue is not None:
+        raise blue
     return Wait("the production routes are read again", 0.0)
 
 
 # Private
+
+
+def _is_there(work: Work, slot: Slot) -> bool:
+    """Its target group, by ARN: another one may bear the same name by now."""
+    try:
+        work.world.router.settings((slot, slot))
+    except NotFoundError:
+        return False
+    return True
+
+
+def _let_go(work: Work) -> None:
+    """Nothing is left to put back: what stands there now was made by someone else, after this deployment."""
+    d = work.deployment
+    said = (
+        f"the target groups of this deployment do not exist any more ({d.blue.target_group_arn}, "
+        f"{d.green.target_group_arn}): the service was made anew by someone else, and nothing of it is touched"
+    )
+    work.record(
+        work.event(Kind.WARNING, said),
+        routes=(),
+        lost=(*d.lost, *d.routes),
+        test_route=None,
+        scaling=ScalingFacts(),
+        groups=(),
+        launched=False,
+        let_go=True,
+    )
 
 
 def _resolved_anew(work: Work) -> list[Route]:
@@ -46,8 +84,8 @@ def _resolved_anew(work: Work) -> list[Route]:
     for spec in d.spec.production:
         try:
             route = work.world.router.resolve(spec, (d.blue, d.green))
-        except RefusedError:
-            # It is not there, or leads to neither slot: nothing of this deployment's is behind it.
+        except NotThereError:
+            # Or it leads to neither slot: it sends nobody to green. What is ambiguous is for a person to see.
             continue
         if route.arn not in known:
             found.append(route)

@@ -68,6 +68,9 @@ def _facts(work: Work) -> RollbackFacts:
 
 def _put_blue_back(work: Work, facts: RollbackFacts) -> Outcome | None:
     d = work.deployment
+    if d.let_go:
+        _blue_is_back(work, facts)
+        return None
     seen, blue = both(work.world.together, lambda: _look_at_routes(work), lambda: _look_at_blue(work, facts))
     live, refused = seen
     to_write = [
@@ -75,6 +78,8 @@ def _put_blue_back(work: Work, facts: RollbackFacts) -> Outcome | None:
         for r in d.routes
         if r.arn in live and (not live[r.arn].same_share(ALL_BLUE) or not routing.can_only_be(r, ALL_BLUE))
     ]
+    if isinstance(blue, NotFoundError):
+        return _find_again(work, _not_found(d.routes, refused), blue)
     waiting = _warm_blue(work, blue) if to_write and blue is not None else None
     if waiting is not None:
         return waiting
@@ -88,8 +93,7 @@ def _put_blue_back(work: Work, facts: RollbackFacts) -> Outcome | None:
             continue
         if not left.same_share(ALL_BLUE):
             return Wait(f"{route.name} still reads {left}; it is written again", 0.1)
-    missing = [route for route in d.routes if isinstance(refused.get(route.arn), NotFoundError)]
-    if missing:
+    if missing := _not_found(d.routes, refused):
         return _find_again(work, missing)
     for refusal in refused.values():
         raise refusal
@@ -97,11 +101,15 @@ def _put_blue_back(work: Work, facts: RollbackFacts) -> Outcome | None:
     return None
 
 
-def _find_again(work: Work, missing: list[Route]) -> Outcome:
+def _not_found(routes: tuple[Route, ...], refused: dict[str, BluegreenError]) -> list[Route]:
+    return [route for route in routes if isinstance(refused.get(route.arn), NotFoundError)]
+
+
+def _find_again(work: Work, missing: list[Route], blue: NotFoundError | None = None) -> Outcome:
     # Imported now: hardly a rollback needs it, and its start is timed.
     from bluegreen.lifecycle.routes.lost import find_again
 
-    return find_again(work, missing)
+    return find_again(work, missing, blue)
 
 
 def _look_at_routes(work: Work) -> tuple[dict[str, Split], dict[str, BluegreenError]]:
@@ -193,6 +201,8 @@ def _say_what_blue_runs(work: Work, seen: SlotHealth) -> None:
 def _keep_blue(work: Work) -> Outcome | None:
     """An earlier driver's last call may have been the one that scales blue in."""
     d = work.deployment
+    if d.let_go:
+        return None
     seen, wanted = work.health(d.blue), max(1, d.blue_count, d.blue_kept or 0)
     if seen.desired < wanted:
         work.publish(work.event(Kind.WARNING, f"a late call scaled blue {d.blue.name} in; {wanted} tasks start again"))

@@ -24,6 +24,8 @@ from bluegreen.lifecycle.work import Work
 def say_what_stays(work: Work) -> None:
     """After a rollback: a warning for each target group and route that is not as the deployment found it."""
     d = work.deployment
+    if d.let_go:
+        return
     try:
         found = (*_routes_lost(d), *_groups_that_differ(work), *_routes_that_differ(work), *_slots_that_differ(work))
     except (AwsError, RefusedError) as error:
