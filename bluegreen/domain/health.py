@@ -104,8 +104,12 @@ class LiveRoute:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a tick saw, for the live view; never stored. Keys: slot names; route names; gate names."""
+    """What a tick saw, for the live view; never stored. Keys: slot names; route names; gate names.
+
+    ``routes_at``: when the production routes were last compared with the record, in epoch seconds.
+    """
 
     slots: dict[str, SlotHealth] = field(default_factory=dict)
     live: dict[str, Split] = field(default_factory=dict)
     gates: dict[str, str] = field(default_factory=dict)
+    routes_at: float = 0.0

@@ -77,6 +77,7 @@ def _accept_live(work: Work, request: ControlRequest) -> None:
     work.record(
         work.event(Kind.RESUMED, f"resumed by {request.by}: the live state is accepted"),
         routes=routes,
+        **_test_route_adopted(work),
         **going_on(work.deployment, work.now()),
         **drift.accepted(work, green, blue),
     )
@@ -89,10 +90,16 @@ def _adopt(work: Work, route: Route) -> Route:
     )
 
 
+def _test_route_adopted(work: Work) -> dict[str, Any]:
+    route = routing.tests_rely_on(work.deployment)
+    return {} if route is None else {"test_route": _adopt(work, route)}
+
+
 def _reassert(work: Work, request: ControlRequest) -> None:
     drift.reassert(work, *drift.look_at_both(work))
     d = work.deployment
     written = [(route, route.written.split) for route in d.routes if route.written]
+    test_route = routing.tests_rely_on(d)
     if cold := _gets_more_than_it_can(work, written):
         text = f"the weights are not written again: {cold}; once it has, bluegreen resume {d.service} --reassert"
         work.publish(work.event(Kind.WARNING, text))
@@ -100,10 +107,13 @@ def _reassert(work: Work, request: ControlRequest) -> None:
     _announce_again(work)
     for route, split in written:
         routing.write(work, route, split)
+    if test_route is not None and test_route.written is not None:
+        routing.write(work, test_route, test_route.written.split)
     routes = tuple(_adopt(work, route) for route in d.routes)
     work.record(
         work.event(Kind.RESUMED, f"resumed by {request.by}: what this deployment set is set again"),
         routes=routes,
+        **_test_route_adopted(work),
         **going_on(work.deployment, work.now()),
     )
 

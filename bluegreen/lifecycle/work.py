@@ -52,6 +52,7 @@ class Work:
     slots_seen: dict[str, SlotHealth] = field(default_factory=dict)
     live_seen: dict[str, Split] = field(default_factory=dict)
     gates_seen: dict[str, str] = field(default_factory=dict)
+    routes_at: float = 0.0
 
     @classmethod
     def after(
@@ -59,7 +60,9 @@ class Work:
     ) -> Work:
         """With what earlier ticks saw: a step looks only at what it decides on, a person wants to see it all."""
         known = seen or Observation()
-        return cls(world, deployment, lease, state, dict(known.slots), dict(known.live), dict(known.gates))
+        return cls(
+            world, deployment, lease, state, dict(known.slots), dict(known.live), dict(known.gates), known.routes_at
+        )
 
     def now(self) -> float:
         return self.world.clock.now()
@@ -98,7 +101,7 @@ class Work:
             return replace(self.health(slot), failures=(Failure(f"why is not known: {error.message}"),))
 
     def observation(self) -> Observation:
-        return Observation(dict(self.slots_seen), dict(self.live_seen), dict(self.gates_seen))
+        return Observation(dict(self.slots_seen), dict(self.live_seen), dict(self.gates_seen), self.routes_at)
 
     def _seen(self, slot: Slot, health: SlotHealth) -> SlotHealth:
         self.slots_seen[slot.name] = health

@@ -16,9 +16,14 @@ SHARE = 0.03
 """Of the instants; scripts/faults tries all of them."""
 
 
-@pytest.mark.parametrize(("routes", "written"), [(ONE_ROUTE, 0), (TWO_ROUTES, 0), (TWO_ROUTES, 1)])
-def test_a_foreign_write_is_held_and_left_alone_whenever_it_comes(routes: tuple[RouteSpec, ...], written: int) -> None:
-    spec = spec_of(routes)
+@pytest.mark.parametrize(
+    ("routes", "written", "slow_hooks"),
+    [(ONE_ROUTE, 0, False), (TWO_ROUTES, 0, False), (TWO_ROUTES, 1, False), (ONE_ROUTE, 0, True)],
+)
+def test_a_foreign_write_is_held_within_a_look_and_left_alone_whenever_it_comes(
+    routes: tuple[RouteSpec, ...], written: int, slow_hooks: bool
+) -> None:
+    spec = spec_of(routes, slow_hooks=slow_hooks)
     closed = [instant for instant in instants(spec) if not instant.open]
     lost = [overwritten(spec, instant, written) for instant in sampled(closed, SHARE)]
     assert len(lost) >= 10

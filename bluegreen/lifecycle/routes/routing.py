@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from bluegreen.domain.deployment import Deployment, HoldKind, Route, Written
+from bluegreen.domain.deployment import Deployment, HoldKind, Phase, Route, Written
 from bluegreen.domain.events import Kind
 from bluegreen.domain.health import LiveRoute
 from bluegreen.domain.split import Split
@@ -121,6 +121,18 @@ def find_drift(work: Work) -> Hold | None:
     return judge(work, observe_all(work))
 
 
+def tests_rely_on(d: Deployment) -> Route | None:
+    """The test route, from when it leads to green until green gets production traffic."""
+    early = d.phase is Phase.TEST or (d.phase is Phase.SHIFT and d.step < 0)
+    return d.test_route if early and d.test_route is not None and d.test_route.written is not None else None
+
+
+def find_test_drift(work: Work) -> Hold | None:
+    """Compare the test route with what this deployment wrote last, while tests rely on it."""
+    route = tests_rely_on(work.deployment)
+    return None if route is None else _judge(work.deployment, route, observe(work, route))
+
+
 def judge(work: Work, live: Sequence[LiveRoute]) -> Hold | None:
     """``live``: every production route, in the record's order."""
     holds = (_judge(work.deployment, route, seen) for route, seen in zip(work.deployment.routes, live, strict=True))
@@ -135,6 +147,7 @@ def observe_all(work: Work) -> list[LiveRoute]:
         live[route.arn] = observe(work, route)
 
     work.world.together([partial(look, route) for route in work.deployment.routes])
+    work.routes_at = work.now()
     return [live[route.arn] for route in work.deployment.routes]
 
 
@@ -160,10 +173,11 @@ def _judge(d: Deployment, route: Route, live: LiveRoute) -> Hold | None:
         f"bluegreen resume {d.service} --accept-live (go on from the live weights), "
         f"bluegreen resume {d.service} --reassert (write ours again), or bluegreen rollback {d.service}"
     )
+    name = f"the test route {route.name}" if route is d.test_route else route.name
     if live.others:
         return Hold(
             HoldKind.DRIFT,
-            f"{route.name} now also forwards to {', '.join(live.others)}, which this deployment does not know",
+            f"{name} now also forwards to {', '.join(live.others)}, which this deployment does not know",
             f"take it out of the forward, then bluegreen resume {d.service}; or bluegreen rollback {d.service}",
         )
     allowed = _possible(route)
@@ -171,13 +185,13 @@ def _judge(d: Deployment, route: Route, live: LiveRoute) -> Hold | None:
         ours = route.written.split if route.written else allowed[0]
         return Hold(
             HoldKind.DRIFT,
-            f"someone else changed the weights of {route.name}: live is {live.split}, this deployment wrote {ours}",
+            f"someone else changed the weights of {name}: live is {live.split}, this deployment wrote {ours}",
             ways,
         )
     if route.shape and live.shape != route.shape:
         return Hold(
             HoldKind.DRIFT,
-            f"someone else changed the actions of {route.name}; the weights are still ours ({live.split})",
+            f"someone else changed the actions of {name}; the weights are still ours ({live.split})",
             ways,
         )
     return None

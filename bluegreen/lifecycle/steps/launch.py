@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from bluegreen.domain.events import Kind
-from bluegreen.domain.health import SlotHealth
+from bluegreen.domain.health import Setting, SlotHealth
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_BLUE
 from bluegreen.lifecycle.hooks.hooking import run_hooks
-from bluegreen.lifecycle.outcome import Outcome, Reject, Wait
+from bluegreen.lifecycle.outcome import Hold, Outcome, Reject, Wait
 from bluegreen.lifecycle.routes import routing
 from bluegreen.lifecycle.undo import scaling
 from bluegreen.lifecycle.watch import drift
-from bluegreen.lifecycle.watch.watching import why
+from bluegreen.lifecycle.watch.watching import undisturbed, why
 from bluegreen.lifecycle.work import Work
 
 DIAGNOSE_EVERY = 2.0
@@ -19,26 +19,32 @@ DIAGNOSE_EVERY = 2.0
 
 
 def run(work: Work) -> Outcome:
-    # A target group that no route uses is not health-checked (Target.NotInUse): attach green at 0% first.
-    if problem := routing.move(work, ALL_BLUE):
-        return problem
-    seen = None
-    if not work.deployment.launched:
-        scaling.suspend(work)
-        seen = _announce(work)
-    waiting = _healthy_and_settled(work, _ensure_launched(work, seen or work.health(work.deployment.green)))
-    if waiting is not None:
-        return waiting
-    return run_hooks(work, HookPoint.AFTER_LAUNCH)
+    return undisturbed(work, HookPoint.AFTER_LAUNCH, lambda: _launch(work))
 
 
 # Private
 
 
-def _announce(work: Work) -> SlotHealth:
+def _launch(work: Work) -> Outcome:
+    # A target group that no route uses is not health-checked (Target.NotInUse): attach green at 0% first.
+    if problem := routing.move(work, ALL_BLUE):
+        return problem
+    if work.deployment.launched:
+        green, blue = drift.look(work)
+    else:
+        scaling.suspend(work)
+        green, blue = _announce(work)
+    return (
+        _changed_by_someone(work, green, blue)
+        or _healthy_and_settled(work, _ensure_launched(work, green))
+        or run_hooks(work, HookPoint.AFTER_LAUNCH)
+    )
+
+
+def _announce(work: Work) -> tuple[SlotHealth, Setting]:
     """The record says so before green is touched: whoever finds it later knows that green must be cleaned up.
 
-    Answers green as it stands before that.
+    Answers green and blue as they stand before that.
     """
     d = work.deployment
     green, blue = drift.look_at_both(work)
@@ -54,13 +60,24 @@ def _announce(work: Work) -> SlotHealth:
         launched=True,
         blue_count=count,
     )
-    return green
+    return green, blue
+
+
+def _changed_by_someone(work: Work, green: SlotHealth, blue: Setting) -> Outcome | None:
+    """A circuit breaker sets a service back, too: what ECS says of green's tasks explains it better then."""
+    changed = drift.judge(work, green, blue)
+    if not isinstance(changed, Hold):
+        return changed
+    return _cannot_get_healthy(work) or changed
 
 
 def _ensure_launched(work: Work, seen: SlotHealth) -> SlotHealth:
+    """A look that shows it is kept: whoever changes green after that is not written over."""
     d = work.deployment
     if d.release and (seen.release != d.release.task_definition or seen.desired < d.blue_count):
         work.world.compute.launch(d.release, d.green, d.blue_count, work.fence)
+    elif not d.green_set:
+        work.record(green_set=True)
     return seen
 
 
@@ -89,11 +106,18 @@ def _still_coming_up(work: Work, seen: SlotHealth, need: int, since: float) -> O
     d = work.deployment
     elapsed = work.now() - since
     if elapsed >= DIAGNOSE_EVERY and int(elapsed / DIAGNOSE_EVERY) != int(_before(work, since) / DIAGNOSE_EVERY):
-        found = work.diagnose(d.green, since)
-        if any(failure.fatal for failure in found.failures):
-            return Reject(f"green {d.green.name} cannot get healthy{why(found)}")
+        rejected = _cannot_get_healthy(work)
+        if rejected is not None:
+            return rejected
     states = ", ".join(f"{count} {state}" for state, count in sorted(seen.states.items())) or "no targets yet"
     return Wait(f"green {d.green.name}: {seen.healthy} of {need} targets healthy ({states})", _patience(elapsed))
+
+
+def _cannot_get_healthy(work: Work) -> Reject | None:
+    d = work.deployment
+    found = work.diagnose(d.green, d.spans[-1].began_at if d.spans else d.started_at)
+    fatal = any(failure.fatal for failure in found.failures)
+    return Reject(f"green {d.green.name} cannot get healthy{why(found)}") if fatal else None
 
 
 def _before(work: Work, since: float) -> float:

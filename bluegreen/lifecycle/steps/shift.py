@@ -10,7 +10,7 @@ from bluegreen.lifecycle.outcome import Done, Outcome, Wait
 from bluegreen.lifecycle.routes import routing
 from bluegreen.lifecycle.watch import drift, gating
 from bluegreen.lifecycle.watch.drift import blue_keeps, green_keeps
-from bluegreen.lifecycle.watch.watching import watch
+from bluegreen.lifecycle.watch.watching import undisturbed, watch
 from bluegreen.lifecycle.work import Work
 
 GROWING_EVERY = 1.0
@@ -19,7 +19,7 @@ GROWING_EVERY = 1.0
 
 def run(work: Work) -> Outcome:
     if work.deployment.step < 0:
-        outcome = run_hooks(work, HookPoint.BEFORE_SHIFT)
+        outcome = _hooks_before(work)
         if not isinstance(outcome, Done):
             return outcome
         work.record(step=0)
@@ -27,6 +27,13 @@ def run(work: Work) -> Outcome:
 
 
 # Private
+
+
+def _hooks_before(work: Work) -> Outcome:
+    point = HookPoint.BEFORE_SHIFT
+    if not any(hook.point is point for hook in work.deployment.spec.hooks):
+        return Done()
+    return undisturbed(work, point, lambda: run_hooks(work, point))
 
 
 def _in_step(work: Work, *, watched: bool = False) -> Outcome:

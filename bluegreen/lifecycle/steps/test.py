@@ -7,7 +7,7 @@ from bluegreen.domain.split import ALL_GREEN
 from bluegreen.lifecycle.hooks.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Outcome, Wait
 from bluegreen.lifecycle.routes import routing
-from bluegreen.lifecycle.watch.watching import green_suffers
+from bluegreen.lifecycle.watch.watching import green_suffers, undisturbed
 from bluegreen.lifecycle.work import Work
 
 
@@ -17,5 +17,6 @@ def run(work: Work) -> Outcome:
     if route is not None and route.written is not None:
         until = route.written.at + work.deployment.spec.settle
         if work.now() < until:
-            return Wait("the test route settles", until - work.now(), until)
-    return green_suffers(work) or run_hooks(work, HookPoint.TEST)
+            settling = Wait("the test route settles", until - work.now(), until)
+            return undisturbed(work, HookPoint.TEST, lambda: settling)
+    return green_suffers(work) or undisturbed(work, HookPoint.TEST, lambda: run_hooks(work, HookPoint.TEST))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bluegreen.domain.deployment import Deployment, HoldKind, Slot
+from bluegreen.domain.deployment import Deployment, HoldKind, Phase, Slot
 from bluegreen.domain.events import Kind
 from bluegreen.domain.health import Setting, SlotHealth
 from bluegreen.lifecycle.outcome import Hold, Outcome, Reject
@@ -53,10 +53,15 @@ def green_keeps(d: Deployment) -> int:
     return d.green_count or d.blue_count
 
 
+def is_set(d: Deployment) -> bool:
+    """Green was set to the release and seen so; before that it may still stand as the deployment found it."""
+    return d.green_set or d.phase is not Phase.LAUNCH
+
+
 def unacceptable(work: Work, green: SlotHealth) -> str | None:
     """Why the live world cannot be this deployment's: what was tested would not be what gets traffic."""
     d = work.deployment
-    if not d.launched or d.release is None or d.retired_at is not None:
+    if not d.launched or d.release is None or d.retired_at is not None or not is_set(d):
         return None
     if green.release != d.release.task_definition:
         return f"green {d.green.name} is set to {_name(green.release)}, which this deployment did not test"
@@ -69,11 +74,12 @@ def accepted(work: Work, green: SlotHealth, blue: Setting) -> dict[str, Any]:
     if not d.launched or d.retired_at is not None:
         return {}
     changes: dict[str, Any] = {}
-    if blue.desired < blue_keeps(d) or green.desired < green_keeps(d):
+    smaller = is_set(d) and green.desired < green_keeps(d)
+    if blue.desired < blue_keeps(d) or smaller:
         changes["blue_kept"] = min(blue_keeps(d), blue.desired)
     if blue.release != d.previous.task_definition:
         changes["previous"] = work.world.compute.current(d.blue)
-    if green.desired < green_keeps(d):
+    if smaller:
         changes |= {"blue_count": green.desired, "green_count": green.desired}
     return changes
 
@@ -112,6 +118,8 @@ def _judge_blue(work: Work, blue: Setting) -> Outcome | None:
 
 def _judge_green(work: Work, green: Setting) -> Outcome | None:
     d = work.deployment
+    if not is_set(d):
+        return None
     ours = d.release
     if ours is not None and green.release != ours.task_definition:
         return _hold(
