@@ -222,7 +222,6 @@ class Deployment:
     ``blue_count`` is the desired count of blue when last read: what green must have, and ``green_count`` is the size
     at which green was last seen healthy (0: not yet). ``blue_kept`` is what blue may not fall below, where that is
     another number than ``blue_count`` (a person accepted it).
-    ``green_set``: green was seen set to the release; from then on it is set otherwise by somebody else.
     ``retiring``: blue may be scaled in by this deployment from now on.
     ``groups`` are both target groups as the deployment found them, ``not_reverted`` what a rollback leaves changed.
     ``lost``: production routes that a rollback found no more; ``routes`` are the others. ``let_go``: it found the slots
@@ -236,6 +235,7 @@ class Deployment:
     ``driver`` is the token of the last driver that took it up and knew what the one before had left behind.
     ``late_until`` is when, on AWS's clocks, the last write is dead of a driver that vanished or got no answer.
     ``clock_stopped_at``: since when no deadline counts, for only a person or a dry run is waited for.
+    ``green_set``: green was seen set to the release; from then on it is set otherwise by somebody else.
     """
 
     id: str
@@ -262,11 +262,11 @@ class Deployment:
     lost: tuple[Route, ...] = ()
     let_go: bool = False
     launched: bool = False
-    green_set: bool = False
     healthy_since: float | None = None
     unhealthy_since: float | None = None
     retiring: bool = False
     retired_at: float | None = None
+    green_set: bool = False
     step: int = -1
     step_until: float | None = None
     bake_until: float | None = None
