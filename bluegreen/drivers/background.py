@@ -24,7 +24,8 @@ def finish_in_the_background(session: Session, deployment: Deployment) -> str:
             f"green {deployment.green.name} still runs: no process could be started in the background to drain it "
             f"({error.strerror}); bluegreen resume {deployment.service} does it"
         )
-    return f"green {deployment.green.name} is drained and scaled in by process {pid} in the background (log: {log})"
+    what = "the record is closed" if deployment.let_go else f"green {deployment.green.name} is drained and scaled in"
+    return f"{what} by process {pid} in the background (log: {log})"
 
 
 def drive_in_the_background(session: Session, deployment: Deployment) -> str:

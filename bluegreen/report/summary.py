@@ -151,6 +151,8 @@ def _goes_on(d: Deployment) -> str:
         return f"nothing: {d.green.name} is drained and scaled in"
     if d.hold:
         return f"nothing until a person decides: {d.hold.reason}; {d.hold.way_out}"
+    if d.let_go:
+        return "nothing: a process in the background closes the record"
     facts = d.rollback
     first = "" if facts and facts.safe_at else "blue is verified until no older write can follow; then "
     doing = f" (now: {d.waiting.reason})" if d.waiting else ""

@@ -72,6 +72,7 @@ def _let_go(work: Work) -> None:
         scaling=ScalingFacts(),
         groups=(),
         launched=False,
+        waiting=None,
         let_go=True,
     )
 
