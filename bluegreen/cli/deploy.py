@@ -84,6 +84,7 @@ def _deploy(
     from bluegreen.cli.driving import drive
     from bluegreen.drivers import foreground
     from bluegreen.drivers.background import attend_in_the_background, drive_in_the_background
+    from bluegreen.report.summary import deploy_summary, started_summary
 
     drive(
         app,
@@ -96,6 +97,7 @@ def _deploy(
             detach=drive_in_the_background if detach else None,
             attendant=attend_in_the_background,
         ),
+        summary=started_summary if detach else deploy_summary,
         conclude=file.write if file else lambda deployment, error: None,
         notifier=session.notifier,
     )

@@ -232,6 +232,7 @@ class Deployment:
     ``ignored_gates`` fired before anything was changed and count again once they were quiet.
     ``blind_gates`` pairs a gate with since when it cannot be read. ``gates``: what is kept of those that can.
     ``watched_since``: when green got its first share of traffic, then when the bake began; ``traffic_since`` stays.
+    ``paused_by``: who paused it last, and why, in words.
     ``driver`` is the token of the last driver that took it up and knew what the one before had left behind.
     ``late_until`` is when, on AWS's clocks, the last write is dead of a driver that vanished or got no answer.
     ``clock_stopped_at``: since when no deadline counts, for only a person or a dry run is waited for.
@@ -276,6 +277,7 @@ class Deployment:
     watched_since: float | None = None
     traffic_since: float | None = None
     paused: bool = False
+    paused_by: str = ""
     promoted: bool = False
     force: bool = False
     fingerprint: str | None = None

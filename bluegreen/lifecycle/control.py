@@ -37,7 +37,8 @@ def _apply(work: Work, request: ControlRequest) -> None:
     match request.control:
         case Control.PAUSE:
             why = f": {request.reason}" if request.reason else ""
-            work.record(work.event(Kind.PAUSED, f"paused by {request.by}{why}"), paused=True)
+            said = f"paused by {request.by}{why}"
+            work.record(work.event(Kind.PAUSED, said), paused=True, paused_by=said)
         case Control.RESUME:
             _resume(work, request)
         case Control.PROMOTE:

@@ -101,7 +101,8 @@ class Engine:
             return self._still_held(work)
         if work.deployment.paused and work.deployment.phase is not Phase.ROLLBACK:
             service = work.deployment.service
-            return Hold(HoldKind.PAUSE, "paused", f"bluegreen resume {service}, or bluegreen rollback {service}")
+            why = work.deployment.paused_by or "paused"
+            return Hold(HoldKind.PAUSE, why, f"bluegreen resume {service}, or bluegreen rollback {service}")
         return self._steps[work.deployment.phase](work)
 
     def _apply(self, work: Work, outcome: Outcome) -> float | None:

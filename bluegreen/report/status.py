@@ -89,7 +89,7 @@ def _never_deployed(service: str) -> list[Line]:
         line(Span("  is it the right store? ", Style.DIM), "--store URL or BLUEGREEN_STORE names another"),
         (),
         line(Span("  check      ", Style.DIM), Span("bluegreen verify", Style.BOLD)),
-        line(Span("  deploy     ", Style.DIM), Span("bluegreen deploy", Style.BOLD)),
+        line(Span("  deploy     ", Style.DIM), Span("bluegreen deploy --image IMAGE", Style.BOLD)),
     ]
 
 

@@ -29,6 +29,14 @@ def deploy_summary(d: Deployment, now: float, width: int, seen: Observation = NO
     return [*head, *verdict_lines(d, width), *took, total, *_dry_runs(d, width), *_next(d, width)]
 
 
+def started_summary(d: Deployment, now: float, width: int) -> list[Line]:
+    """Of a deployment that another process drives now. Whoever waits for its end asks for it."""
+    words = f"deployment {d.id} of {d.service} has begun, and a process in the background drives it to its end"
+    rows = [("follow", f"bluegreen status {d.service} --watch"), ("roll back", f"bluegreen rollback {d.service}")]
+    typed = [line(Span(f"  {label:<11}", Style.DIM), Span(each, Style.BOLD)) for label, each in rows]
+    return [*wrapped(line(Span("STARTED: ", Style.GOOD)), words, width), *typed]
+
+
 def rollback_summary(d: Deployment, now: float, width: int) -> list[Line]:
     """Safe or not yet, after how long; what goes on by itself; what was not reverted."""
     lines = safe_lines(d, width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from tabulate import tabulate
@@ -14,24 +15,19 @@ SEVERITIES = {"refuse": "refused", "force": "needs --force", "warn": "warning"}
 
 
 def history_table(deployments: Sequence[Deployment], now: float, width: int) -> str:
-    """Newest first. The result's column takes what the others leave of ``width``, at least 24 columns."""
-    rows = [_history_row(d, now) for d in deployments]
+    """Newest first; why one was rolled back, or holds, stands below its line, wrapped to ``width``."""
     headers = ("deployment", "release", "started", "took", "result", "by")
-    return _table(rows, headers, width, stretch=(4,))
+    table = tabulate([_history_row(d, now) for d in deployments], headers, tablefmt="simple", disable_numparse=True)
+    head, rule, *rows = table.splitlines()
+    lines = [head, rule]
+    for d, row in zip(deployments, rows, strict=True):
+        lines += [row, *textwrap.wrap(_why(d), width, initial_indent="    ", subsequent_indent="    ")]
+    return "\n".join(lines)
 
 
 def problem_table(problems: Sequence[Problem], width: int) -> str:
     rows = [(SEVERITIES[p.severity], p.where, p.message, p.fix) for p in problems]
     return _table(rows, ("", "where", "what", "way out"), width, stretch=(2, 3))
-
-
-def result(d: Deployment) -> str:
-    if d.phase is Phase.SUCCEEDED:
-        return "Succeeded"
-    if d.phase is Phase.ROLLED_BACK:
-        facts = d.rollback
-        return f"Rolled back (from {facts.from_phase}: {facts.reason})" if facts else "Rolled back"
-    return f"Held ({d.phase}: {d.hold.reason})" if d.hold else f"Active ({d.phase})"
 
 
 # Private
@@ -40,7 +36,21 @@ def result(d: Deployment) -> str:
 def _history_row(d: Deployment, now: float) -> tuple[str, ...]:
     release = d.release.label if d.release else "(not registered)"
     took = duration((d.ended_at or now) - d.started_at)
-    return d.id, release, moment(d.started_at).removesuffix(" UTC"), took, result(d), d.started_by.split(" (")[0]
+    return d.id, release, moment(d.started_at).removesuffix(" UTC"), took, _result(d), d.started_by.split(" (")[0]
+
+
+def _result(d: Deployment) -> str:
+    if d.phase is Phase.SUCCEEDED:
+        return "Succeeded"
+    if d.phase is Phase.ROLLED_BACK:
+        return f"Rolled back (from {d.rollback.from_phase})" if d.rollback else "Rolled back"
+    return f"Held ({d.phase})" if d.hold else f"Active ({d.phase})"
+
+
+def _why(d: Deployment) -> str:
+    if d.phase is Phase.ROLLED_BACK:
+        return d.rollback.reason if d.rollback else ""
+    return d.hold.reason if d.hold and not d.ended else ""
 
 
 def _table(rows: Sequence[tuple[str, ...]], headers: tuple[str, ...], width: int, stretch: tuple[int, ...]) -> str:

@@ -428,7 +428,7 @@ def test_pause_holds_and_resume_goes_on() -> None:
             control(stage.session("pause"), "orders", Control.PAUSE, "lunch")
 
     stage.on_call = ask
-    with pytest.raises(HeldError, match="paused"):
+    with pytest.raises(HeldError, match=r"paused by ada@.*: lunch"):
         run(stage)
     control(stage.session("resume"), "orders", Control.RESUME)
     assert resume(stage.session("resume"), "orders", stage.recorder).phase is Phase.SUCCEEDED

@@ -80,13 +80,12 @@ orders  orders:42 (orders:v2) is live in orders-2
               smoke failed: 2 of 12 tests failed"""
 
 HISTORY = """\
-deployment                   release                started              took     result                     by
----------------------------  ---------------------  -------------------  -------  -------------------------  ----------
-orders-20251121-092343-a1b2  orders:42 (orders:v2)  2025-11-21 09:23:43  1m 40s   Active (shift)             ci@build-7
-orders-20251121-092343-a1b2  orders:42 (orders:v2)  2025-11-21 09:23:43  36m 24s  Succeeded                  ci@build-7
-orders-20251121-092343-a1b2  orders:42 (orders:v2)  2025-11-21 09:23:43  2m 40s   Rolled back (from shift:   ci@build-7
-                                                                                  gate orders-5xx fired: 12
-                                                                                  errors in 60 s (limit 5))"""
+deployment                   release                started              took     result                    by
+---------------------------  ---------------------  -------------------  -------  ------------------------  ----------
+orders-20251121-092343-a1b2  orders:42 (orders:v2)  2025-11-21 09:23:43  1m 40s   Active (shift)            ci@build-7
+orders-20251121-092343-a1b2  orders:42 (orders:v2)  2025-11-21 09:23:43  36m 24s  Succeeded                 ci@build-7
+orders-20251121-092343-a1b2  orders:42 (orders:v2)  2025-11-21 09:23:43  2m 40s   Rolled back (from shift)  ci@build-7
+    gate orders-5xx fired: 12 errors in 60 s (limit 5)"""
 
 FLIP = """\
 orders: flip: blue orders-1 is warm and takes all traffic
@@ -267,7 +266,7 @@ def test_ledger_shows_three_entries_and_counts_the_rest() -> None:
     assert "and 2 more" in text
 
 
-def test_history_is_one_table_with_reasons_wrapped() -> None:
+def test_history_is_one_table_with_the_reason_below_each_line_that_needs_one() -> None:
     deployments = [samples.canary(), samples.succeeded(), samples.rolled_back()]
     assert tables.history_table(deployments, T0 + 100, 120) == HISTORY
 
