@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from bluegreen.domain.deployment import Deployment, Phase
 from bluegreen.domain.health import Observation
 from bluegreen.domain.release import KnownGood, Quarantined
@@ -15,6 +17,9 @@ from bluegreen.report.view import Frame, footer_lines, view
 
 SHOWN = 3
 """Entries of each ledger; ``-o json`` has all."""
+
+REASON = 120
+"""Characters of why a release is in quarantine."""
 
 
 def status_lines(
@@ -101,7 +106,7 @@ def _ledger(state: ServiceState, now: float, width: int, *, gone: bool) -> list[
         wish = state.control
         said = f"{wish.control.replace('_', ' ')}, by {wish.by} {duration(now - wish.at)} ago; not yet obeyed"
         lines += wrapped(line("  asked       "), said, width, Style.WARN)
-    lines += _entries("known-good", [_good(entry) for entry in state.known_good], width)
+    lines += _entries("known-good", [_good(entry, state.quarantine) for entry in state.known_good], width)
     return lines + _entries("quarantine", [_bad(entry) for entry in state.quarantine], width)
 
 
@@ -115,12 +120,15 @@ def _entries(name: str, entries: list[str], width: int) -> list[Line]:
     return lines
 
 
-def _good(entry: KnownGood) -> str:
-    return f"{entry.release.label}, baked {moment(entry.at)}"
+def _good(entry: KnownGood, quarantine: tuple[Quarantined, ...]) -> str:
+    bad = any(each.release.task_definition == entry.release.task_definition for each in quarantine)
+    return f"{entry.release.label}, baked {moment(entry.at)}{', now in quarantine' if bad else ''}"
 
 
 def _bad(entry: Quarantined) -> str:
-    return f"{entry.release.label}, rolled back {moment(entry.at)}: {entry.reason}"
+    """A reason may be a page long: bluegreen history has all of it."""
+    reason = textwrap.shorten(entry.reason, REASON, placeholder=" …")
+    return f"{entry.release.label}, rolled back {moment(entry.at)}: {reason}"
 
 
 def _problems(problems: tuple[str, ...], width: int) -> list[Line]:

@@ -224,6 +224,17 @@ def test_status_names_the_lease_holder() -> None:
     assert "driver      ci@build-7 (pid 12, deploy), for 1m 40s" in text
 
 
+def test_status_marks_what_was_good_once_and_cuts_a_reason_that_would_fill_the_screen() -> None:
+    state = samples.state()
+    (good, *_), (bad, *_) = state.known_good, state.quarantine
+    long = replace(bad, release=good.release, reason="hook smoke failed: " + "a traceback, " * 100)
+    text = text_of_status(Status(replace(state, quarantine=(long,)), None, Observation()))
+    assert f"{good.release.label}, baked" in text
+    assert "now in quarantine" in text
+    assert text.count("a traceback") < 12
+    assert " …" in text
+
+
 def test_status_says_that_a_lease_holder_is_gone_before_its_lease_ends() -> None:
     state = samples.state(active="x", lease=samples.lease())
     status = Status(state, samples.canary(), samples.seen(), gone=True)
