@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bluegreen.domain.spec import HookPoint
 
@@ -75,6 +75,15 @@ class Hook(Protocol):
         ...
 
     def cancel(self, handle: str) -> None: ...
+
+
+@runtime_checkable
+class Verifiable(Protocol):
+    """A hook that can see, before a deployment and without asking anybody, that it could not be asked from here."""
+
+    def verify(self, call: HookCall) -> None:
+        """Raises HookUnavailableError as ``start`` would, and starts nothing. ``call`` has no facts yet."""
+        ...
 
 
 class State(StrEnum):

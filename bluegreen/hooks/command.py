@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bluegreen.errors import HookUnavailableError
 from bluegreen.hooks.base import HookCall, Verdict
 from bluegreen.hooks.process import Ended
+from bluegreen.hooks.programs import executable
 from bluegreen.hooks.running import ProcessHook, Run, Surroundings, how_it_ended
 from bluegreen.hooks.words import took
 
@@ -24,6 +22,10 @@ class CommandHook(ProcessHook):
     def __init__(self, settings: CommandSettings, around: Surroundings) -> None:
         super().__init__(settings, around)
         self._command = settings
+
+    def _needs(self, call: HookCall, env: dict[str, str], cwd: Path) -> None:
+        if not isinstance(self._command.run, str):
+            executable(self._command.run[0], env, cwd)
 
     def _launch(self, call: HookCall, env: dict[str, str], cwd: Path) -> Run:
         run = self._command.run
@@ -43,18 +45,3 @@ class CommandHook(ProcessHook):
 
     def _could_not_ask(self, code: int) -> bool:
         return code in self._command.unavailable_codes or (self._command.shell and code in _SHELL_COULD_NOT)
-
-
-def executable(name: str, env: dict[str, str], cwd: Path) -> str:
-    """``name`` looked up as the process would: with a slash from ``cwd``, else on its own PATH."""
-    if os.sep in name:
-        place = cwd / name
-        if not place.is_file():
-            raise HookUnavailableError(f"{name} does not exist in {cwd}", hint="a path is relative to cwd")
-        if not os.access(place, os.X_OK):
-            raise HookUnavailableError(f"{place} is not executable", hint=f"chmod +x {place}")
-        return str(place)
-    found = shutil.which(name, path=env.get("PATH", os.defpath))
-    if found is None:
-        raise HookUnavailableError(f"there is no {name} on the PATH", hint=f"install {name}, or give its path")
-    return found

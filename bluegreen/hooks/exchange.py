@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from bluegreen.clock import Clock
 from bluegreen.errors import HookUnavailableError
-from bluegreen.hooks.words import took
+from bluegreen.hooks.base import HookCall
+from bluegreen.hooks.words import route_header, took
 
 if TYPE_CHECKING:
     from bluegreen.hooks.settings import RequestSettings
@@ -96,6 +97,34 @@ def exchange(request: Request, clock: Clock) -> Answer:
         connection.close()
 
 
+def request_of(settings: RequestSettings, call: HookCall) -> Request:
+    """Raises HookUnavailableError for a path where there is no test route, and for a CA bundle that is none."""
+    headers = dict(settings.headers)
+    if settings.url is not None:
+        return Request.of(settings, settings.url, settings.url, headers)
+    if call.base_url is None:
+        raise HookUnavailableError("there is no test route to ask through", hint="configure test:, or give a url")
+    header = route_header(call.facts)
+    if header is not None:
+        headers = {header[0]: header[1]} | headers
+    path = urlsplit(settings.path or "/").path
+    return Request.of(settings, f"{call.base_url}{settings.path}", path, headers)
+
+
+def tls_context(verify: bool | str) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    except OSError as error:
+        raise HookUnavailableError(f"{verify} is no CA bundle: {error}") from error
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+# Private
+
+
 def _connection(request: Request) -> http.client.HTTPConnection:
     try:
         place = urlsplit(request.url)
@@ -131,14 +160,3 @@ def _read(
 def _target(url: str) -> str:
     place = urlsplit(url)
     return (place.path or "/") + (f"?{place.query}" if place.query else "")
-
-
-def tls_context(verify: bool | str) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
-    except OSError as error:
-        raise HookUnavailableError(f"{verify} is no CA bundle: {error}") from error
-    if verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

@@ -9,19 +9,18 @@ from __future__ import annotations
 import threading
 from statistics import median
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from bluegreen.clock import Clock
 from bluegreen.errors import HookUnavailableError
 from bluegreen.hooks.base import Failed, HookCall, Passed, Pending, Verdict
-from bluegreen.hooks.exchange import Answer, NoAnswerError, Request, exchange
+from bluegreen.hooks.exchange import Answer, NoAnswerError, Request, exchange, request_of
 from bluegreen.hooks.expect import mismatch
 from bluegreen.hooks.running import Runs, Surroundings, again_in
-from bluegreen.hooks.words import route_header, shortened, took
+from bluegreen.hooks.words import shortened, took
 from bluegreen.redact import Redactor
 
 if TYPE_CHECKING:
-    from bluegreen.hooks.settings import HttpSettings, RequestSettings
+    from bluegreen.hooks.settings import HttpSettings
 
 _SHOWN_BODY = 2000
 
@@ -31,6 +30,9 @@ class HttpHook:
         self._settings = settings
         self._around = around
         self._runs: Runs[HttpRun] = Runs()
+
+    def verify(self, call: HookCall) -> None:
+        request_of(self._settings, call)
 
     def start(self, call: HookCall) -> Verdict:
         request = request_of(self._settings, call)
@@ -156,17 +158,3 @@ class HttpRun:
 
     def _say(self, text: str) -> str:
         return shortened(self._redactor.text(text))
-
-
-def request_of(settings: RequestSettings, call: HookCall) -> Request:
-    """Raises HookUnavailableError for a path where there is no test route."""
-    headers = dict(settings.headers)
-    if settings.url is not None:
-        return Request.of(settings, settings.url, settings.url, headers)
-    if call.base_url is None:
-        raise HookUnavailableError("there is no test route to ask through", hint="configure test:, or give a url")
-    header = route_header(call.facts)
-    if header is not None:
-        headers = {header[0]: header[1]} | headers
-    path = urlsplit(settings.path or "/").path
-    return Request.of(settings, f"{call.base_url}{settings.path}", path, headers)

@@ -75,11 +75,13 @@ class LoadHook(ProcessHook):
         super().__init__(settings, around)
         self._load = settings
 
-    def _launch(self, call: HookCall, env: dict[str, str], cwd: Path) -> Run:
+    def _needs(self, call: HookCall, env: dict[str, str], cwd: Path) -> None:
         if importlib.util.find_spec("locust") is None:
             raise HookUnavailableError("locust is not installed beside bluegreen", hint="pip install 'bluegreen[load]'")
         if call.base_url is None:
             raise HookUnavailableError("there is no test route to put load on", hint="configure test:")
+
+    def _launch(self, call: HookCall, env: dict[str, str], cwd: Path) -> Run:
         header = route_header(call.facts)
         headers = {**({header[0]: header[1]} if header else {}), **self._load.headers}
         users = self._load.users or min(_MOST_USERS, max(1, math.ceil(self._load.rate)))
@@ -93,7 +95,7 @@ class LoadHook(ProcessHook):
         }
         reports: list[Mapping[str, Any]] = []
         argv = [sys.executable, "-m", "locust", "-f", str(_USERS), "--headless", "--skip-log", "--only-summary"]
-        argv += ["--host", call.base_url, "-u", str(users), "-r", str(users), "--stop-timeout", "1"]
+        argv += ["--host", call.base_url or "", "-u", str(users), "-r", str(users), "--stop-timeout", "1"]
         env = {**env, "BLUEGREEN_LOAD": json.dumps(told)}
         process = self._process(argv, call, env, cwd, lambda line: reports.append(json.loads(line)))
         redactor = self._around.redactor(call, {**self._load.env, **self._load.headers})

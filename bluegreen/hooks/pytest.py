@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from bluegreen.errors import HookUnavailableError
 from bluegreen.hooks.base import HookCall, Verdict
 from bluegreen.hooks.process import Ended
-from bluegreen.hooks.python import CHILD, interpreter
+from bluegreen.hooks.programs import CHILD, interpreter, is_importable
 from bluegreen.hooks.running import ProcessHook, Run, Surroundings, how_it_ended
 from bluegreen.hooks.words import took
 
@@ -31,11 +31,16 @@ class PytestHook(ProcessHook):
         super().__init__(settings, around)
         self._pytest = settings
 
-    def _launch(self, call: HookCall, env: dict[str, str], cwd: Path) -> Run:
-        settings = self._pytest
-        for path in settings.path:
+    def _needs(self, call: HookCall, env: dict[str, str], cwd: Path) -> None:
+        for path in self._pytest.path:
             if not (cwd / path.partition("::")[0]).exists():
                 raise HookUnavailableError(f"there are no tests at {cwd / path}", hint="path is relative to cwd")
+        found = interpreter(self._pytest.python, env, cwd)
+        if self._pytest.python is None and not is_importable("pytest", env, cwd):
+            raise HookUnavailableError(f"{found} has no pytest", hint="install it beside bluegreen, or set python")
+
+    def _launch(self, call: HookCall, env: dict[str, str], cwd: Path) -> Run:
+        settings = self._pytest
         results = Results()
         # The plugins pytest-base-url and playwright read this one.
         env = {"PYTEST_BASE_URL": call.base_url or "", **env} if call.base_url else env

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bluegreen.errors import HookUnavailableError
 from bluegreen.hooks.base import HookCall, Verdict
-from bluegreen.hooks.command import executable
 from bluegreen.hooks.process import Ended
+from bluegreen.hooks.programs import CHILD, interpreter, is_importable
 from bluegreen.hooks.running import ProcessHook, Run, Surroundings, how_it_ended
 from bluegreen.hooks.words import took
 
 if TYPE_CHECKING:
     from bluegreen.hooks.settings import PythonSettings
 
-CHILD = Path(__file__).with_name("child.py")
-
 
 class PythonHook(ProcessHook):
     def __init__(self, settings: PythonSettings, around: Surroundings) -> None:
         super().__init__(settings, around)
         self._python = settings
+
+    def _needs(self, call: HookCall, env: dict[str, str], cwd: Path) -> None:
+        interpreter(self._python.python, env, cwd)
+        place = self._python.call
+        module = place.rpartition(":")[0]
+        if module.endswith(".py"):
+            if not (cwd / module).is_file():
+                why = f"{place} cannot be imported: there is no {module} in {cwd}"
+                raise HookUnavailableError(why, hint="a file is relative to cwd")
+        elif self._python.python is None and not is_importable(module, env, cwd):
+            why = f"{place} cannot be imported: there is no module {module} in {cwd}, or beside bluegreen"
+            raise HookUnavailableError(why, hint="install it there, or set cwd, or python")
 
     def _launch(self, call: HookCall, env: dict[str, str], cwd: Path) -> Run:
         answer: dict[str, Any] = {}
@@ -48,7 +58,3 @@ class PythonHook(ProcessHook):
 @dataclass(slots=True)
 class PythonRun(Run):
     answer: dict[str, Any] = field(default_factory=dict)
-
-
-def interpreter(asked: str | None, env: dict[str, str], cwd: Path) -> str:
-    return executable(asked, env, cwd) if asked else sys.executable

@@ -141,9 +141,14 @@ class ProcessHook(ABC):
         self._around = around
         self._runs: Runs[Run] = Runs()
 
+    def verify(self, call: HookCall) -> None:
+        cwd = self._around.cwd(self._settings.cwd)
+        self._needs(call, self._process_environment(call), cwd)
+
     def start(self, call: HookCall) -> Verdict:
         cwd = self._around.cwd(self._settings.cwd)
         env = self._process_environment(call)
+        self._needs(call, env, cwd)
         return Pending(self._runs.add(self._launch(call, env, cwd)), again_in=0.02)
 
     def poll(self, handle: str) -> Verdict:
@@ -157,6 +162,11 @@ class ProcessHook(ABC):
         run = self._runs.find(handle)
         if run is not None:
             run.process.cancel()
+
+    @abstractmethod
+    def _needs(self, call: HookCall, env: dict[str, str], cwd: Path) -> None:
+        """Raises HookUnavailableError for what the process could not do without. Starts nothing."""
+        ...
 
     @abstractmethod
     def _launch(self, call: HookCall, env: dict[str, str], cwd: Path) -> Run: ...

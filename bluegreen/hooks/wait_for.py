@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from bluegreen.clock import Clock
 from bluegreen.errors import HookUnavailableError
 from bluegreen.hooks.base import Failed, HookCall, Passed, Pending, Verdict
-from bluegreen.hooks.exchange import Answer, NoAnswerError, Request, exchange
+from bluegreen.hooks.exchange import Answer, NoAnswerError, Request, exchange, request_of
 from bluegreen.hooks.expect import matching, mismatch
-from bluegreen.hooks.http import request_of
 from bluegreen.hooks.running import Runs, Surroundings, again_in
 from bluegreen.hooks.words import shortened, took
 from bluegreen.redact import Redactor
@@ -26,6 +25,9 @@ class WaitForHook:
         self._settings = settings
         self._around = around
         self._runs: Runs[WaitRun] = Runs()
+
+    def verify(self, call: HookCall) -> None:
+        request_of(self._settings, call)
 
     def start(self, call: HookCall) -> Verdict:
         request = request_of(self._settings, call)

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bluegreen.domain.health import LiveRoute
-from bluegreen.domain.spec import AlreadyFiring
-from bluegreen.lifecycle.survey import Found
+from bluegreen.domain.spec import AlreadyFiring, HookPoint
+from bluegreen.lifecycle.survey import Found, where_is
 from bluegreen.lifecycle.undo import scaling
 from bluegreen.lifecycle.undo.reverting import changed_since
+
+_WITHOUT_A_SAY = (HookPoint.ON_ROLLBACK, HookPoint.ON_SUCCESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def judge(found: Found) -> tuple[Problem, ...]:
         _groups,
         _sticky,
         _quarantine,
+        _hooks,
         _gates,
     )
     return tuple(problem for check in checks for problem in check(found))
@@ -110,7 +113,8 @@ def _same_route(found: Found) -> Iterator[Problem]:
 
 
 def _foreign(found: Found) -> Iterator[Problem]:
-    for name, live in found.live.items():
+    test = {found.test_route.name: found.test_live} if found.test_route and found.test_live else {}
+    for name, live in (found.live | test).items():
         if live.others:
             yield Problem(
                 "refuse",
@@ -197,6 +201,14 @@ def _quarantine(found: Found) -> Iterator[Problem]:
                 "deploy another release, or this one again with --force",
             )
             return
+
+
+def _hooks(found: Found) -> Iterator[Problem]:
+    """A good release would be rolled back, and quarantined, for what no release can mend."""
+    for hook, error in found.mute:
+        severity = "warn" if hook.dry_run or hook.point in _WITHOUT_A_SAY else "refuse"
+        message = f"it could not be asked: {error.message}"
+        yield Problem(severity, where_is(hook), message, error.hint or "mend it, then run bluegreen verify")
 
 
 def _gates(found: Found) -> Iterator[Problem]:

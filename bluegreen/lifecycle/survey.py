@@ -12,9 +12,10 @@ from bluegreen.domain.facts import COMPARISON, facts_in
 from bluegreen.domain.health import GroupSettings, LiveRoute, ScalableTarget, SlotHealth
 from bluegreen.domain.release import KnownGood, Release, ReleaseRequest
 from bluegreen.domain.service import ServiceState
-from bluegreen.domain.spec import GateSpec, RouteSpec, Spec
+from bluegreen.domain.spec import GateSpec, HookSpec, RouteSpec, Spec
 from bluegreen.errors import AccessDeniedError, BluegreenError
-from bluegreen.hooks.base import Reading, Watch
+from bluegreen.hooks.base import HookCall, Reading, Verifiable, Watch
+from bluegreen.lifecycle.hooks.hook_facts import base_url_of
 from bluegreen.lifecycle.watch.gate_facts import facts_before
 from bluegreen.lifecycle.work import World
 
@@ -26,8 +27,9 @@ class Found:
     """The live world as surveyed. ``live`` is keyed by route name, ``health`` and ``current`` by slot name,
     ``gates`` by gate name. ``scaling`` is None where it could not be read. ``returning`` is the request's ledger entry,
     where it asks for a release that was known good. ``errors`` are the reads that failed, with the resource each was
-    about; ``denied`` are those a deployment can do without, with what it then lacks. ``unfinished`` is the service's
-    active deployment; ``gone``: the process that holds the lease is known not to exist any more."""
+    about; ``denied`` are those a deployment can do without, with what it then lacks. ``mute`` are the hooks that could
+    not be asked from here, whatever the release. ``unfinished`` is the service's active deployment; ``gone``: the
+    process that holds the lease is known not to exist any more."""
 
     spec: Spec
     state: ServiceState
@@ -35,6 +37,7 @@ class Found:
     slots: tuple[Slot, Slot] | None = None
     routes: list[Route] = field(default_factory=list)
     test_route: Route | None = None
+    test_live: LiveRoute | None = None
     live: dict[str, LiveRoute] = field(default_factory=dict)
     health: dict[str, SlotHealth] = field(default_factory=dict)
     current: dict[str, Release] = field(default_factory=dict)
@@ -47,6 +50,7 @@ class Found:
     gone: bool = False
     errors: list[tuple[str, BluegreenError]] = field(default_factory=list)
     denied: list[tuple[str, BluegreenError, str]] = field(default_factory=list)
+    mute: list[tuple[HookSpec, BluegreenError]] = field(default_factory=list)
 
     @property
     def roles(self) -> tuple[Slot, Slot] | None:
@@ -94,11 +98,11 @@ class _Survey:
                 partial(self._test_route, slots),
                 *(partial(self._slot, slot) for slot in slots),
                 partial(self._surroundings, slots),
-                self._hooks,
                 *(partial(self._gate, gate) for gate in _readable(spec, {})),
             ]
         )
         self._gates_of_roles()
+        self._hooks()
         found.routes.sort(key=lambda route: self._order[route.name])
         found.errors.sort(key=lambda error: error[0])
         found.returning = _returning(found.state, request)
@@ -122,9 +126,11 @@ class _Survey:
             found.live[route.name] = live
 
     def _test_route(self, slots: tuple[Slot, Slot]) -> None:
-        test = self._found.spec.test
-        if test is not None:
-            self._found.test_route = self._try("test", lambda: self._world.router.resolve(test, slots))
+        test, router = self._found.spec.test, self._world.router
+        route = self._try("test", lambda: router.resolve(test, slots)) if test is not None else None
+        if route is not None:
+            self._found.test_route = route
+            self._found.test_live = self._try("test", lambda: router.read(route, *slots))
 
     def _slot(self, slot: Slot) -> None:
         compute = self._world.compute
@@ -158,8 +164,18 @@ class _Survey:
         return None
 
     def _hooks(self) -> None:
-        for hook in self._found.spec.hooks:
-            self._try(f"hooks.{hook.point.value}: {hook.name}", partial(self._world.hook, hook))
+        """When the test route is known: it is what some of them need."""
+        spec, route = self._found.spec, self._found.test_route
+        base_url = base_url_of(spec, route)
+        if spec.test is not None and route is None:
+            base_url = "http://not-found"  # an error of its own, which is not each hook's fault as well
+        for asked in spec.hooks:
+            hook = self._try(where_is(asked), partial(self._world.hook, asked))
+            if isinstance(hook, Verifiable):
+                try:
+                    hook.verify(HookCall(asked.point, asked.name, 1, asked.timeout, base_url))
+                except BluegreenError as error:
+                    self._found.mute.append((asked, error))
 
     def _gate(self, gate: GateSpec, facts: Mapping[str, str] | None = None) -> None:
         reading = self._try(f"gate {gate.name}", lambda: self._world.gate(gate, facts or {}).check(Watch()))
@@ -182,6 +198,10 @@ class _Survey:
         except BluegreenError as error:
             self._found.errors.append((where, error))
             return None
+
+
+def where_is(hook: HookSpec) -> str:
+    return f"hooks.{hook.point.value}: {hook.name}"
 
 
 def _returning(state: ServiceState, request: ReleaseRequest | None) -> KnownGood | None:

@@ -6,8 +6,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from bluegreen.errors import HookUnavailableError
-from bluegreen.hooks.command import executable
 from bluegreen.hooks.process import Process
+from bluegreen.hooks.programs import executable
 from bluegreen.hooks.running import Surroundings
 from bluegreen.hooks.words import took
 from bluegreen.notify.base import Fact

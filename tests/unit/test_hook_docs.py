@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ import pytest
 import yaml
 
 from bluegreen.domain.facts import FACTS
+from bluegreen.domain.health import Failure
 from bluegreen.domain.spec import GateSpec, HookPoint, HookSpec, Moment, NotifySpec
+from bluegreen.drivers.foreground import deploy
 from bluegreen.hooks.base import Failed, HookCall, Passed, Reading, Watch
 from bluegreen.hooks.registry import gate_kinds, hook_kinds
 from bluegreen.hooks.settings import settings_model, settings_of
 from bluegreen.hooks.words import call_environment
 from bluegreen.notify.base import Fact
 from bluegreen.notify.registry import notifier_kinds
+from tests.stage import NEW, SPEC, Stage
 from tests.unit.config_support import read_text, small
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
@@ -68,9 +72,15 @@ def test_every_hook_point_is_mapped() -> None:
     assert table == [point.value for point in HookPoint]
 
 
-def test_every_variable_of_a_call_stands_in_the_table() -> None:
-    written = set(re.findall(r"`(BLUEGREEN_\w+)`", MANUAL))
-    assert set(call_environment(HookCall(HookPoint.TEST, "x", 1, 1.0, "http://x"))) <= written
+def test_every_variable_that_a_hook_is_told_stands_in_the_table_and_no_other() -> None:
+    stage = Stage(replace(SPEC, test_header="X-Test: green", hooks=(HookSpec(HookPoint.ON_ROLLBACK, "last", "x"),)))
+    stage.compute.bad_images["registry.example/orders:2"] = Failure("pull failed", fatal=True)
+    next(iter(stage.router.routes.values())).url = "https://prod.example"
+    deploy(stage.session(), stage.spec, NEW, stage.recorder)
+    (call,) = stage.hooks["last"].calls
+    table = MANUAL[MANUAL.index("## What a hook is told") : MANUAL.index("## Time, ends and secrets")]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(call_environment(call))
 
 
 def test_everything_that_a_gate_is_told_stands_in_its_table() -> None:

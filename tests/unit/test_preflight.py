@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
-from bluegreen.domain.spec import RouteSpec
+from bluegreen.domain.spec import HookPoint, HookSpec, RouteSpec
 from bluegreen.drivers.foreground import deploy
-from bluegreen.errors import RefusedError
+from bluegreen.errors import HookUnavailableError, RefusedError
+from bluegreen.hooks.base import HookCall, Passed
 from bluegreen.lifecycle.preflight import Problem, judge
 from bluegreen.lifecycle.survey import survey
-from tests.stage import NEW, PRODUCTION, SPEC, Recorder, Stage
+from tests.stage import NEW, PRODUCTION, SPEC, TEST, Recorder, ScriptedHook, Stage
 
 
 def problems(stage: Stage) -> tuple[Problem, ...]:
@@ -54,3 +55,65 @@ def test_different_rules_of_one_listener_are_different_routes() -> None:
     rule = RouteSpec("prod", 443, rule={"path": "/api/*"})
     stage = Stage(replace(SPEC, production=(PRODUCTION, rule)))
     assert not problems(stage)
+
+
+@dataclass
+class NeverAskable(ScriptedHook):
+    """Knows beforehand that it could not be asked, unless there is a test route."""
+
+    def verify(self, call: HookCall) -> None:
+        self.calls.append(call)
+        if call.base_url is None:
+            raise HookUnavailableError("there is no test route to ask through", hint="configure test:")
+
+
+def with_hook(point: HookPoint, **changes: object) -> Stage:
+    hook = replace(HookSpec(point, "smoke", "http"), **changes)  # type: ignore[arg-type]
+    stage = Stage(replace(SPEC, test=None, hooks=(hook,)))
+    stage.hooks["smoke"] = NeverAskable([Passed()])
+    return stage
+
+
+def test_a_hook_that_could_never_be_asked_is_refused_before_green_is_launched() -> None:
+    problem = refused(with_hook(HookPoint.TEST))
+    assert problem.where == "hooks.test: smoke"
+    assert problem.message == "it could not be asked: there is no test route to ask through"
+    assert problem.fix == "configure test:"
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [with_hook(HookPoint.TEST, dry_run=True), with_hook(HookPoint.ON_ROLLBACK), with_hook(HookPoint.ON_SUCCESS)],
+    ids=["dry run", "on_rollback", "on_success"],
+)
+def test_a_hook_that_decides_nothing_and_could_never_be_asked_is_warned_of(stage: Stage) -> None:
+    (problem,) = problems(stage)
+    assert problem.severity == "warn"
+
+
+def test_a_hook_is_not_blamed_for_a_test_route_that_is_not_found() -> None:
+    stage = with_hook(HookPoint.TEST)
+    stage.spec = replace(stage.spec, test=RouteSpec("prod", 8081))
+    assert refused(stage).where == "test"
+
+
+def test_a_hook_is_told_beforehand_where_it_would_ask() -> None:
+    stage = with_hook(HookPoint.TEST)
+    stage.spec = replace(stage.spec, test=TEST)
+    stage.router.add(TEST, {stage.one.target_group_arn: 100}, url="http://prod.example:8080/")
+    assert not problems(stage)
+    stage.spec = replace(stage.spec, test_base_url="http://127.0.0.1:8080/")
+    assert not problems(stage)
+    assert [call.base_url for call in stage.hooks["smoke"].calls] == [
+        "http://prod.example:8080",
+        "http://127.0.0.1:8080",
+    ]
+
+
+def test_a_test_route_with_a_foreign_target_group_is_refused_as_a_production_route_is() -> None:
+    stage = Stage()
+    test = next(arn for arn, route in stage.router.routes.items() if route.spec == TEST)
+    stage.router.set_weights(test, {stage.one.target_group_arn: 1, "arn:aws:x:targetgroup/mystery": 1})
+    problem = refused(stage)
+    assert problem.where == "prod:8080"
+    assert "mystery" in problem.message

@@ -197,6 +197,19 @@ def test_a_test_route_that_was_removed_does_not_keep_a_rollback_from_its_end() -
     assert stage.recorder.text().count("the test route is not put back") == 1
 
 
+def test_a_test_route_that_cannot_be_written_any_more_does_not_keep_a_rollback_from_its_end() -> None:
+    stage = Stage()
+    driven_until(stage, lambda: stage.phase() is Phase.BAKE)
+    test = list(stage.router.routes)[1]
+    stage.router.set_weights(test, {stage.two.target_group_arn: 1, "arn:aws:x:targetgroup/mystery": 1})
+    ended = rollback(stage.session("rollback"), "orders", stage.recorder)
+    assert ended.phase is Phase.ROLLED_BACK
+    assert stage.compute.services["orders-2"].desired == 0
+    (said,) = [line for line in stage.recorder.text().splitlines() if "the test route is not put back" in line]
+    assert "mystery" in said
+    assert "remove it from the forward" in said
+
+
 def test_a_listener_made_a_redirect_after_the_clean_up_does_not_keep_the_deployment_from_its_end() -> None:
     stage = Stage()
     driven_until(stage, lambda: stage.phase() is Phase.SHIFT and bool(stage.weights().get("orders-2")))

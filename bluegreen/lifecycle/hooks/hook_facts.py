@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 
-from bluegreen.domain.deployment import Deployment, HookRun
-from bluegreen.domain.spec import HookPoint, HookSpec
+from bluegreen.domain.deployment import Deployment, HookRun, Route
+from bluegreen.domain.spec import HookPoint, HookSpec, Spec
 from bluegreen.hooks.base import HookCall
 
 
 def call_of(d: Deployment, spec: HookSpec, run: HookRun) -> HookCall:
     """``base_url`` is the test route's."""
     facts = call_facts(d, spec.point, run.step)
-    return HookCall(spec.point, spec.name, run.attempts, spec.timeout, _base_url(d), facts, run.settled)
+    return HookCall(
+        spec.point, spec.name, run.attempts, spec.timeout, base_url_of(d.spec, d.test_route), facts, run.settled
+    )
 
 
 def call_facts(deployment: Deployment, point: HookPoint, step: int) -> dict[str, str]:
@@ -47,16 +49,15 @@ def call_facts(deployment: Deployment, point: HookPoint, step: int) -> dict[str,
     return facts
 
 
+def base_url_of(spec: Spec, test_route: Route | None) -> str | None:
+    """Where the test route is reached, without a slash at its end."""
+    given = spec.test_base_url or (test_route.url if test_route else None)
+    return given.rstrip("/") if given else None
+
+
 # Private
 
 
 def _green_percent(d: Deployment) -> str:
     on_its_way = d.rollback is None and 0 <= d.step < len(d.spec.shift)
     return f"{d.spec.shift[d.step].percent:g}" if on_its_way else "0"
-
-
-def _base_url(deployment: Deployment) -> str | None:
-    given = deployment.spec.test_base_url
-    if given:
-        return given.rstrip("/")
-    return deployment.test_route.url.rstrip("/") if deployment.test_route and deployment.test_route.url else None

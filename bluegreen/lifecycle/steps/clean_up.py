@@ -5,7 +5,7 @@ from __future__ import annotations
 from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_BLUE
-from bluegreen.errors import NotFoundError
+from bluegreen.errors import NotFoundError, RefusedError
 from bluegreen.lifecycle.hooks.hooking import cancel_running, run_hooks
 from bluegreen.lifecycle.outcome import Done, Outcome, Wait
 from bluegreen.lifecycle.routes import late, routing
@@ -57,8 +57,9 @@ def _waited_enough(work: Work) -> bool:
 
 
 def _put_test_route_back(work: Work) -> None:
-    """One that somebody removed meanwhile sends nothing anywhere: it must not keep the rollback from ending."""
+    """It carries no users: one that somebody removed, or made unwritable, must not keep the rollback from ending."""
     try:
         routing.point_test_route(work, ALL_BLUE)
-    except NotFoundError as error:
-        work.record(work.event(Kind.WARNING, f"the test route is not put back: {error.message}"), test_route=None)
+    except (NotFoundError, RefusedError) as error:
+        said = f"the test route is not put back: {error.message}{f' ({error.hint})' if error.hint else ''}"
+        work.record(work.event(Kind.WARNING, said), test_route=None)
