@@ -228,7 +228,7 @@ def test_status_marks_what_was_good_once_and_cuts_a_reason_that_would_fill_the_s
     state = samples.state()
     (good, *_), (bad, *_) = state.known_good, state.quarantine
     long = replace(bad, release=good.release, reason="hook smoke failed: " + "a traceback, " * 100)
-    text = text_of_status(Status(replace(state, quarantine=(long,)), None, Observation()))
+    text = " ".join(text_of_status(Status(replace(state, quarantine=(long,)), None, Observation())).split())
     assert f"{good.release.label}, baked" in text
     assert "now in quarantine" in text
     assert text.count("a traceback") < 12
