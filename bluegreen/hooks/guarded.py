@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bluegreen.errors import BluegreenError, HookUnavailableError
-from bluegreen.hooks.base import Failed, Hook, HookCall, Passed, Pending, Verdict
+from bluegreen.hooks.base import Failed, Hook, HookCall, Passed, Pending, Verdict, Verifiable
 from bluegreen.hooks.words import finite, shortened
 from bluegreen.redact import Redactor
 
@@ -27,6 +27,11 @@ class GuardedHook:
         self._inner = inner
         self._title = title
         self._redactor = redactor
+
+    def verify(self, call: HookCall) -> None:
+        inner = self._inner
+        if isinstance(inner, Verifiable):
+            self._try(lambda: inner.verify(call))
 
     def start(self, call: HookCall) -> Verdict:
         return self._verdict(self._try(lambda: self._inner.start(call)))

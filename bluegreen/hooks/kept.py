@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from bluegreen.errors import BluegreenError, HookUnavailableError
-from bluegreen.hooks.base import Failed, Gate, Hook, HookCall, Passed, Pending, Reading, Verdict, Watch
+from bluegreen.hooks.base import Failed, Gate, Hook, HookCall, Passed, Pending, Reading, Verdict, Verifiable, Watch
 from bluegreen.hooks.words import finite, shortened
 from bluegreen.redact import Redactor
 
@@ -26,6 +26,11 @@ class KeptHook:
         self._inner = inner
         self._title = title
         self._redactor = redactor
+
+    def verify(self, call: HookCall) -> None:
+        inner = self._inner
+        if isinstance(inner, Verifiable):
+            self._expected(lambda: inner.verify(call))
 
     def start(self, call: HookCall) -> Verdict:
         return self._expected(lambda: _verdict(self._inner.start(call)))

@@ -32,6 +32,9 @@ class Plugged:
     def cancel(self, handle: str) -> None:
         self.start(CALL)
 
+    def verify(self, call: HookCall) -> None:
+        self.start(call)
+
 
 def guarded(answer: object) -> GuardedHook:
     return GuardedHook(
@@ -39,15 +42,22 @@ def guarded(answer: object) -> GuardedHook:
     )
 
 
-@pytest.mark.parametrize("ask", ["start", "poll", "cancel"])
+@pytest.mark.parametrize("ask", ["start", "poll", "cancel", "verify"])
 @pytest.mark.parametrize(
     "error", [KeyError("day"), RefusedError("no"), ZeroDivisionError("hunter2hunter2"), SystemExit(0)]
 )
 def test_whatever_it_raises_is_unavailable_with_its_name_and_without_secrets(ask: str, error: BaseException) -> None:
     hook = guarded(error)
     with pytest.raises(HookUnavailableError, match="the plug-in weekday is broken") as raised:
-        getattr(hook, ask)(CALL if ask == "start" else "h")
+        getattr(hook, ask)(CALL if ask in ("start", "verify") else "h")
     assert "hunter2" not in raised.value.message
+
+
+def test_one_that_cannot_be_looked_at_beforehand_is_not_held_against_it() -> None:
+    class Older:
+        start, poll, cancel = Plugged.start, Plugged.poll, Plugged.cancel
+
+    GuardedHook(cast(Any, Older()), "hook smoke (test): the plug-in older", Redactor([])).verify(CALL)
 
 
 def test_what_is_no_verdict_is_unavailable() -> None:
