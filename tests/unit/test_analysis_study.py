@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from scripts.benchmarks.canary import study
 from scripts.benchmarks.canary.judge import check, limits_of
 from scripts.benchmarks.canary.rivals import kth_largest, mann_whitney, two_of_three
 from scripts.benchmarks.canary.traffic import World, hour
+
+PAGE = Path(__file__).parents[2] / "docs" / "canary-verdicts.md"
 
 
 def test_a_threshold_with_three_failed_checks_aborts_at_the_third_minute_above_it() -> None:
@@ -62,3 +65,16 @@ def test_silence_passes_as_a_success_with_others_and_not_here() -> None:
     found = study.silence()
     assert found[study.OURS].startswith("not yet: no data")
     assert found["alarm, 2 of 3 minutes"] == "passes in silence"
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("rps", "weather"), [(10, "flat"), (1, "bursts")])
+def test_the_published_rate_of_false_aborts_is_what_the_code_gives_today(rps: int, weather: str) -> None:
+    """Within a point and a half in a thousand: another numpy may draw other lots."""
+    rows = [line.split("|")[1:-1] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| 1% ")]
+    cells = next(row for row in rows if row[1].strip() == str(rps))
+    published = cells[2 + study.WEATHERS.index(weather)].replace("*", "").split("/")
+    found = study.false_aborts(World(rps, 0.01, weather=weather), 4_000)["aborted"]
+    assert [float(each.strip().rstrip("%")) for each in published] == [
+        pytest.approx(100 * found[str(intervals)], abs=0.15) for intervals in study.INTERVALS
+    ]
