@@ -33,18 +33,26 @@ def roll_back_without_record(
             hint=f"-c FILE names it. {cause.hint or ''}".strip(),
         ) from cause
     bare = plan_without_record(session, loaded.spec, to=to, force=force)
-    if not dry_run:
+    if not dry_run and not bare.done:
         flip_without_record(session, bare)
     _tell(app, loaded.spec.service, bare, app.clock.now() - session.began_at, dry_run)
 
 
 # Private
 
+_BEWARE = "a driver that still runs can shift traffic again: stop its process"
+
 
 def _tell(app: App, service: str, bare: Bare, took: float, dry_run: bool) -> None:
     routes = ", ".join(route.name for route in bare.routes)
     if app.json:
         return show_json(_data(service, bare, took, dry_run))
+    if bare.done:
+        there = f"all traffic of {routes} is on {bare.blue.name} already; nothing was written"
+        click.echo(f"{service}: without the record: {there}")
+        click.echo(f"  chosen         {bare.why}")
+        click.echo(f"  beware         {_BEWARE}")
+        return click.echo(f"  otherwise      bluegreen rollback {service} --to {bare.green.name}")
     if dry_run:
         click.echo(f"{service}: a flip without the record: all traffic of {routes} to {bare.blue.name}, {bare.why}")
         return click.echo("  Dry run: nothing was changed.")
@@ -52,7 +60,7 @@ def _tell(app: App, service: str, bare: Bare, took: float, dry_run: bool) -> Non
     click.echo(f"BLUE: all traffic of {routes} is on {bare.blue.name} after {took:.2f} s, without the record")
     click.echo(f"  chosen         {bare.why}")
     click.echo(f"  not done       {bare.green.name} still runs; the release is not quarantined; hooks did not run")
-    click.echo("  beware         a driver that still runs can shift traffic again: stop its process")
+    click.echo(f"  beware         {_BEWARE}")
     return click.echo(f"  next           when the store answers again: bluegreen rollback {service}")
 
 
@@ -66,7 +74,8 @@ def _data(service: str, bare: Bare, took: float, dry_run: bool) -> dict[str, obj
         "blue": bare.blue.name,
         "why": bare.why,
         "routes": [route.name for route in bare.routes],
+        "done_before": bare.done,
         "safe_after": None,
-        "blue_after": None if dry_run else round(took, 3),
+        "blue_after": None if dry_run or bare.done else round(took, 3),
         "exit_code": 0,
     }

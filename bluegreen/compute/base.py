@@ -34,8 +34,11 @@ class ComputeProvider(Protocol):
         """
         ...
 
-    def launch(self, release: Release, slot: Slot, count: int, fence: Fence) -> None:
-        """Set the slot to the release and ``count`` tasks; nothing is done where it already is so."""
+    def launch(self, release: Release, slot: Slot, count: int, fence: Fence, *, anew: bool = False) -> None:
+        """Set the slot to the release and ``count`` tasks; nothing is done where it already is so.
+
+        ``anew``: ``SlotHealth.changed_at`` becomes now, even where it had that release already.
+        """
         ...
 
     def health(self, slot: Slot) -> SlotHealth: ...

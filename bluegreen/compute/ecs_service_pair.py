@@ -92,10 +92,13 @@ class EcsServicePair:
         registered = self._registered(wanted["family"], deployment_id) or self._register(wanted, fence)
         return release_of(registered, request)
 
-    def launch(self, release: Release, slot: Slot, count: int, fence: Fence) -> None:
+    def launch(self, release: Release, slot: Slot, count: int, fence: Fence, *, anew: bool = False) -> None:
         live = self._service(slot)
         wanted: Facts = {"taskDefinition": release.task_definition, "desiredCount": count}
-        self._update(slot, {key: value for key, value in wanted.items() if live[key] != value}, fence)
+        changes = {key: value for key, value in wanted.items() if live[key] != value}
+        if anew and "taskDefinition" not in changes:
+            changes["forceNewDeployment"] = True
+        self._update(slot, changes, fence)
 
     def health(self, slot: Slot) -> SlotHealth:
         return _health(*self._live(slot))

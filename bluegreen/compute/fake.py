@@ -142,12 +142,12 @@ class FakeCompute:
         with_faults()
         return release_of(made[-1], request)
 
-    def launch(self, release: Release, slot: Slot, count: int, fence: Fence) -> None:
+    def launch(self, release: Release, slot: Slot, count: int, fence: Fence, *, anew: bool = False) -> None:
         with_faults = self._call("compute.launch")
         service = self._service(slot)
-        if (service.release.task_definition, service.desired) != (release.task_definition, count):
+        if anew or (service.release.task_definition, service.desired) != (release.task_definition, count):
             fence()
-            self._set(service, release, count)
+            self._set(service, release, count, anew=anew)
             self.changes.append("compute.launch")
         with_faults()
 
@@ -195,11 +195,12 @@ class FakeCompute:
         self.before_call(name)
         return lambda: self.after_call(name)
 
-    def _set(self, service: FakeService, release: Release, count: int) -> None:
-        if service.release.task_definition != release.task_definition:
+    def _set(self, service: FakeService, release: Release, count: int, *, anew: bool = False) -> None:
+        replaced = anew or service.release.task_definition != release.task_definition
+        if replaced:
             service.changed_at = self.clock.now()
         service.release, service.desired = release, count
-        kept = [task for task in service.tasks if task.draining is None and task.release == release.task_definition]
+        kept = [task for task in service.tasks if task.draining is None and not replaced]
         for task in service.tasks:
             if task.draining is None and task not in kept[:count]:
                 task.draining = self.drains_after

@@ -21,7 +21,8 @@ class SlotHealth:
     """One slot as ECS and its target group see it. ``states`` counts targets by AWS's word for their state.
 
     ``desired`` and ``running`` are the service's counts. ``release`` is the task definition ARN in use, and
-    ``changed_at`` (epoch seconds) when the service was last set to it: it tells the roles when no record can.
+    ``changed_at`` (epoch seconds) when the service was last set to it: a launch always renews it, so that it tells the
+    roles when no record can.
     """
 
     desired: int

@@ -5,24 +5,26 @@ It puts traffic back and nothing else: without the record it may not know what e
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from bluegreen.domain.deployment import Route, Slot
 from bluegreen.domain.health import LiveRoute, SlotHealth
 from bluegreen.domain.spec import Spec
-from bluegreen.domain.split import ALL_BLUE, Split
+from bluegreen.domain.split import ALL_BLUE, ALL_GREEN, Split
 from bluegreen.errors import BluegreenError, HeldError, RefusedError
 from bluegreen.wiring import Session
 
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """What will be written: every route sends everything to ``blue``."""
+    """What will be written: every route sends everything to ``blue``. ``done``: they do so already."""
 
     blue: Slot
     green: Slot
     routes: tuple[Route, ...]
     why: str
+    done: bool = False
 
 
 def plan_without_record(session: Session, spec: Spec, *, to: str | None = None, force: bool = False) -> Bare:
@@ -31,7 +33,7 @@ def plan_without_record(session: Session, spec: Spec, *, to: str | None = None, 
     routes = tuple(session.router.resolve(route, slots) for route in spec.production)
     live = [session.router.read(route, *slots) for route in routes]
     health = {slot.name: session.compute.health(slot) for slot in slots}
-    blue, why = _tell_blue(slots, live, health, to)
+    blue, why = _named(slots, to) if to else _told(session, spec, slots, live, health)
     green = slots[1] if blue == slots[0] else slots[0]
     need = spec.health.required(health[blue.name].desired)
     if health[blue.name].healthy < need and not force:
@@ -40,7 +42,7 @@ def plan_without_record(session: Session, spec: Spec, *, to: str | None = None, 
             "traffic sent there would be lost",
             hint="--force sends it there all the same; --to SLOT names the other slot",
         )
-    return Bare(blue, green, routes, why)
+    return Bare(blue, green, routes, why, done=_all_on(blue, slots, live))
 
 
 def flip_without_record(session: Session, bare: Bare) -> tuple[Split, ...]:
@@ -77,27 +79,77 @@ def _unfinished(bare: Bare, left: list[str], error: BluegreenError) -> Bluegreen
     )
 
 
-def _tell_blue(
-    slots: tuple[Slot, Slot], live: list[LiveRoute], health: dict[str, SlotHealth], to: str | None
+def _named(slots: tuple[Slot, Slot], to: str) -> tuple[Slot, str]:
+    named = [slot for slot in slots if to in (slot.name, slot.service)]
+    if not named:
+        raise RefusedError(f"{to} is neither slot", hint=f"--to takes {slots[0].name} or {slots[1].name} here")
+    return named[0], "named by --to"
+
+
+def _told(
+    session: Session, spec: Spec, slots: tuple[Slot, Slot], live: list[LiveRoute], health: dict[str, SlotHealth]
 ) -> tuple[Slot, str]:
-    """Blue is the slot whose service was changed longer ago: a deployment changes green only."""
-    if to is not None:
-        named = [slot for slot in slots if to in (slot.name, slot.service)]
-        if not named:
-            raise RefusedError(f"{to} is neither slot", hint=f"--to takes {slots[0].name} or {slots[1].name} here")
-        return named[0], "named by --to"
-    warm = [slot for slot in slots if health[slot.name].healthy]
+    """Blue is the slot whose service was set up longer ago: a deployment sets green up anew, whatever it had before,
+    and leaves blue alone. Others may not: where users are to be sent elsewhere by it, a second witness must agree."""
+    warm = [slot for slot in slots if health[slot.name].healthy and health[slot.name].desired]
     if len(warm) < 2:
-        only = f"only {warm[0].name} has healthy targets" if warm else "no slot has healthy targets"
+        only = f"only {warm[0].name} has tasks that stay healthy" if warm else "no slot has tasks that stay healthy"
         raise RefusedError(
             f"{only}: there is no warm blue to go back to, and without the record no release to deploy again",
             hint="reach the state store, or deploy the last good release with bluegreen deploy --task-definition",
         )
     first, second = (health[slot.name].changed_at for slot in slots)
     if first is None or second is None or first == second:
-        raise RefusedError(
-            "which slot is blue cannot be told: AWS does not say when each service was changed",
-            hint=f"--to {slots[0].name} or --to {slots[1].name} says it",
-        )
-    older, newer = (slots[0], slots[1]) if first < second else (slots[1], slots[0])
-    return older, f"{older.name} was changed before {newer.name}, and a deployment changes green only"
+        raise _untold(slots, "AWS does not say when each service was set up")
+    blue, green = slots if first < second else slots[::-1]
+    why = f"{green.name} was set up {_moment(max(first, second))}, {blue.name} {_moment(min(first, second))}"
+    if _all_on(blue, slots, live):
+        return blue, f"{why}: a deployment sets up green only"
+    witness = _test_route(session, spec, blue, green) or _revisions(health[blue.name], health[green.name])
+    if witness is None:
+        return blue, f"{why}: a deployment sets up green only"
+    said, agrees = witness
+    if not agrees:
+        raise _untold(slots, f"{why}, as if {green.name} were green, but {said}")
+    return blue, f"{why}, and {said}: a deployment sets up green only"
+
+
+def _untold(slots: tuple[Slot, Slot], why: str) -> RefusedError:
+    return RefusedError(
+        f"which slot is blue cannot be told, and nothing was written: {why}",
+        hint=f"--to {slots[0].name} or --to {slots[1].name} says which slot is to get all traffic",
+    )
+
+
+def _test_route(session: Session, spec: Spec, blue: Slot, green: Slot) -> tuple[str, bool] | None:
+    """From its tests on a deployment keeps the test route on green. None: there is none, or it says nothing."""
+    if spec.test is None:
+        return None
+    try:
+        route = session.router.resolve(spec.test, (blue, green))
+        split = session.router.read(route, blue, green).split
+    except BluegreenError:
+        return None
+    for slot, whole in ((green, ALL_GREEN), (blue, ALL_BLUE)):
+        if split.same_share(whole):
+            return f"the test route {route.name} leads to {slot.name}", slot == green
+    return None
+
+
+def _revisions(blue: SlotHealth, green: SlotHealth) -> tuple[str, bool] | None:
+    """A new release is a later revision. None for two families, which say nothing of each other."""
+    ids = [(health.release or "").rsplit("/", 1)[-1] for health in (blue, green)]
+    (family, _, before), (other, _, after) = (text.rpartition(":") for text in ids)
+    if family != other or not (before.isdecimal() and after.isdecimal()):
+        return None
+    return f"it has {ids[1]} where the other has {ids[0]}", int(after) > int(before)
+
+
+def _all_on(slot: Slot, slots: tuple[Slot, Slot], live: list[LiveRoute]) -> bool:
+    """``live`` is by the configured order of the slots."""
+    whole = ALL_BLUE if slot == slots[0] else ALL_GREEN
+    return all(seen.split.same_share(whole) and not seen.stray for seen in live)
+
+
+def _moment(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))

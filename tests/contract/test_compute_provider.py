@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from bluegreen.clock import SystemClock
 from bluegreen.compute.base import ComputeProvider
 from bluegreen.domain.deployment import Slot
 from bluegreen.domain.release import Release, ReleaseRequest
@@ -32,6 +33,11 @@ def no_fence() -> None:
 
 def preempted() -> None:
     raise PreemptedError("another driver")
+
+
+def let_time_pass(world: World) -> None:
+    clock = world.fake.clock if isinstance(world, FakeWorld) else SystemClock()
+    clock.sleep(0.01)
 
 
 def slots(world: World) -> tuple[Slot, Slot]:
@@ -162,6 +168,30 @@ def test_launch_again_changes_nothing(world: World) -> None:
     before = world.writes()
     world.compute.launch(release, green, 3, preempted)
     assert world.writes() == before
+
+
+def test_launch_anew_renews_when_a_slot_was_set_up_though_it_had_that_release_before(world: World) -> None:
+    blue, green = slots(world)
+    release = world.compute.current(green)
+    world.compute.launch(release, green, 2, no_fence)
+    untouched, before = world.compute.health(blue).changed_at, world.compute.health(green).changed_at
+    let_time_pass(world)
+    world.compute.scale(green, 0, no_fence)
+    assert world.compute.health(green).changed_at == before, "the count alone is no setting up"
+    world.compute.launch(release, green, 2, no_fence, anew=True)
+    seen = world.compute.health(green)
+    assert (seen.desired, seen.release) == (2, release.task_definition)
+    assert before is not None
+    assert seen.changed_at is not None
+    assert seen.changed_at > before
+    assert world.compute.health(blue).changed_at == untouched
+
+
+def test_launch_anew_writes_once(world: World) -> None:
+    green = slots(world)[1]
+    before = world.writes()
+    world.compute.launch(world.compute.current(green), green, 2, no_fence, anew=True)
+    assert world.writes() == before + 1
 
 
 def test_launch_leaves_the_other_slot_alone(world: World) -> None:

@@ -75,3 +75,19 @@ def test_rollback_works_when_the_store_cannot_be_read(team: Team) -> None:
     assert back.returncode == 0, back.stdout + back.stderr
     assert team.weights() == {"orders-1": 100}
     assert "without the record" in back.stdout + back.stderr
+
+
+def test_rollback_without_the_store_of_a_deploy_that_goes_back_to_an_old_revision_keeps_to_what_was_live(
+    team: Team,
+) -> None:
+    """The idle service has that revision already: told by its count alone, ECS would not say that it was set up."""
+    team.deploy()
+    team.configure(shift={"canary": {"percent": 5, "wait": "60s"}})
+    driver = team.start("deploy", "--task-definition", "orders:1")
+    team.wait_until(lambda d: d.step_until is not None and not d.ended, "confirmed step")
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate(timeout=10)
+    assert team.weights() == {"orders-2": 95, "orders-1": 5}
+    back = team.run("rollback", "--store", "dynamodb://no-such-table")
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert team.weights() == {"orders-2": 100}

@@ -29,14 +29,13 @@ def _launch(work: Work) -> Outcome:
     # A target group that no route uses is not health-checked (Target.NotInUse): attach green at 0% first.
     if problem := routing.move(work, ALL_BLUE):
         return problem
-    if work.deployment.launched:
-        green, blue = drift.look(work)
-    else:
+    first = not work.deployment.launched
+    if first:
         scaling.suspend(work)
-        green, blue = _announce(work)
+    green, blue = _announce(work) if first else drift.look(work)
     return (
         _changed_by_someone(work, green, blue)
-        or _healthy_and_settled(work, _ensure_launched(work, green))
+        or _healthy_and_settled(work, _ensure_launched(work, green, first=first))
         or run_hooks(work, HookPoint.AFTER_LAUNCH)
     )
 
@@ -71,11 +70,14 @@ def _changed_by_someone(work: Work, green: SlotHealth, blue: Setting) -> Outcome
     return _cannot_get_healthy(work) or changed
 
 
-def _ensure_launched(work: Work, seen: SlotHealth) -> SlotHealth:
-    """A look that shows it is kept: whoever changes green after that is not written over."""
+def _ensure_launched(work: Work, seen: SlotHealth, *, first: bool) -> SlotHealth:
+    """Anew, even where green was set to this release long ago: a rollback without the record tells green by that.
+
+    A look that shows it is kept: whoever changes green after that is not written over.
+    """
     d = work.deployment
-    if d.release and (seen.release != d.release.task_definition or seen.desired < d.blue_count):
-        work.world.compute.launch(d.release, d.green, d.blue_count, work.fence)
+    if d.release and (first or seen.release != d.release.task_definition or seen.desired < d.blue_count):
+        work.world.compute.launch(d.release, d.green, d.blue_count, work.fence, anew=True)
     elif not d.green_set:
         work.record(green_set=True)
     return seen
