@@ -90,7 +90,8 @@ def _raced(budget: Budget) -> Row:
             budget.tell(f"{len(races)} of {wanted} races, {sum(bool(race.lost) for race in races)} lost")
     lost = [race.told() for race in races if race.lost]
     took = budget.clock.monotonic() - began
-    return Row("races of real processes", len(races), len(lost), took, _figures(races), tuple(lost[:20]))
+    where = "DynamoDB Local" if store.startswith("http") else "SQLite"
+    return Row(f"races of real processes, over {where}", len(races), len(lost), took, _figures(races), tuple(lost[:20]))
 
 
 def _figures(races: list[Race]) -> str:
