@@ -148,7 +148,8 @@ def _health(found: Found) -> Iterator[Problem]:
                 "force",
                 f"slot {roles[0].name}",
                 f"blue has {blue.healthy} of {need} required healthy targets: there would be nothing to roll back to",
-                "mend blue first, or deploy with --force",
+                "mend blue first, or deploy with --force"
+                + ("" if blue.desired else ": green then launches one task, for blue shows no number to follow"),
             )
     if green is not None and green.desired > 0:
         yield Problem(

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from bluegreen.domain.deployment import Phase
+from bluegreen.domain.health import Failure
 from bluegreen.domain.spec import HookPoint, HookSpec, RouteSpec
 from bluegreen.drivers.foreground import deploy
-from bluegreen.errors import HookUnavailableError, RefusedError
+from bluegreen.errors import HeldError, HookUnavailableError, RefusedError
 from bluegreen.hooks.base import HookCall, Passed
 from bluegreen.lifecycle.preflight import Problem, judge
 from bluegreen.lifecycle.survey import survey
@@ -117,3 +119,46 @@ def test_a_test_route_with_a_foreign_target_group_is_refused_as_a_production_rou
     problem = refused(stage)
     assert problem.where == "prod:8080"
     assert "mystery" in problem.message
+
+
+def without_blue() -> Stage:
+    """Someone scaled the live slot to nothing."""
+    stage = Stage()
+    stage.compute.scale(stage.one, 0, lambda: None)
+    return stage
+
+
+def test_a_blue_without_tasks_is_refused_and_the_way_on_says_what_force_then_launches() -> None:
+    (problem,) = problems(without_blue())
+    assert problem.severity == "force"
+    assert "one task" in problem.fix
+
+
+def test_a_forced_deploy_beside_a_blue_without_tasks_launches_one_task_and_ends_well() -> None:
+    stage = without_blue()
+    ended = deploy(stage.session(), stage.spec, NEW, stage.recorder, force=True)
+    assert ended.phase is Phase.SUCCEEDED
+    assert stage.compute.services["orders-2"].desired == 1
+    assert stage.weights() == {"orders-2": 100}
+    assert "green orders-2 launches 1 task of orders:2: blue runs none" in stage.recorder.text()
+
+
+def test_a_forced_deploy_that_fails_puts_traffic_back_where_it_was() -> None:
+    stage = without_blue()
+    stage.compute.bad_images["registry.example/orders:2"] = Failure("pull failed", fatal=True)
+    ended = deploy(stage.session(), stage.spec, NEW, stage.recorder, force=True)
+    assert ended.phase is Phase.ROLLED_BACK
+    assert stage.weights() == {"orders-1": 100}
+
+
+def test_a_blue_that_loses_its_tasks_unasked_before_green_is_launched_holds() -> None:
+    stage = Stage()
+
+    def scale_in(when: str, name: str) -> None:
+        if stage.phase() is Phase.LAUNCH:
+            stage.on_call = lambda when, name: None
+            stage.compute.scale(stage.one, 0, lambda: None)
+
+    stage.on_call = scale_in
+    with pytest.raises(HeldError, match="someone else changed blue orders-1: it is set to 0 tasks"):
+        deploy(stage.session(), stage.spec, NEW, stage.recorder)

@@ -47,17 +47,17 @@ def _announce(work: Work) -> tuple[SlotHealth, Setting]:
     """
     d = work.deployment
     green, blue = drift.look_at_both(work)
-    count = blue.desired
-    release = d.release.id if d.release else ""
+    count = max(1, blue.desired)
+    message = f"green {d.green.name} launches {count} task{'s' * (count != 1)} of {d.release.id if d.release else ''}"
+    kept = None
+    if blue.desired == 0 and d.force:
+        # Whoever forced it saw that there is nothing to roll back to: no task of blue's is counted on.
+        message, kept = f"{message}: blue runs none", 0
     work.record(
-        work.event(
-            Kind.LAUNCHED,
-            f"green {d.green.name} launches {count} task{'s' * (count != 1)} of {release}",
-            slot=d.green.name,
-            count=count,
-        ),
+        work.event(Kind.LAUNCHED, message, slot=d.green.name, count=count),
         launched=True,
         blue_count=count,
+        blue_kept=kept,
     )
     return green, blue
 
