@@ -18,3 +18,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ignored = [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
     if ignored:
         raise pytest.UsageError(f"pytest-xdist ignores the group of {ignored[0]}; install the pytest of pyproject.toml")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures that proofs recorded: without them a log only says that they passed."""
+    reports = (report for of_a_kind in terminalreporter.stats.values() for report in of_a_kind)
+    calls = [report for report in reports if getattr(report, "when", "") == "call"]
+    figures = [
+        f"{report.nodeid.rpartition('/')[2].partition('@')[0]}: {name}: {value}"
+        for report in sorted(calls, key=lambda report: str(report.nodeid))
+        for name, value in report.user_properties
+    ]
+    if figures:
+        terminalreporter.section("figures")
+        for figure in figures:
+            terminalreporter.write_line(figure)
