@@ -44,6 +44,7 @@ REGISTERABLE = frozenset(
 FIRST_PLACEHOLDER = "IMAGE1_NAME"
 
 _PLACEHOLDER = re.compile(r"<(IMAGE[0-9]*_NAME|[A-Z][A-Z0-9_]*)>")
+_IMAGE_PLACEHOLDER = re.compile(r"<IMAGE[A-Z0-9_]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +125,25 @@ def _check_containers(file: Artifact, definition: dict[str, Any]) -> None:
         place = f"containerDefinitions[{index}]"
         _text(file, container, "name", place)
         image = _text(file, container, "image", place)
-        left = _PLACEHOLDER.search(image)
-        if left:
-            _wrong(
-                file, f"{place}.image", f"holds the placeholder {left[0]}", "give the imageDetail.json that fills it"
-            )
+        _refuse_placeholder(file, f"{place}.image", _PLACEHOLDER.search(image))
+    _check_left(file, definition, "")
+
+
+def _check_left(file: Artifact, value: object, path: str) -> None:
+    """Elsewhere than in an image, other words in angle brackets are the application's own."""
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            _check_left(file, below, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            _check_left(file, below, f"{path}[{index}]")
+    elif isinstance(value, str):
+        _refuse_placeholder(file, path, _IMAGE_PLACEHOLDER.search(value))
+
+
+def _refuse_placeholder(file: Artifact, path: str, left: re.Match[str] | None) -> None:
+    if left:
+        _wrong(file, path, f"holds the placeholder {left[0]}", "give the imageDetail.json that fills it")
 
 
 def _image_uri(file: Artifact) -> str:

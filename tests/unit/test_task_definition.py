@@ -197,6 +197,29 @@ def test_malformed_image_definitions_name_file_and_key(text: str, says: str) -> 
         from_image_definitions(Artifact("i.json", text))
 
 
+@pytest.mark.parametrize(
+    ("left", "path"),
+    [
+        ({"environment": [{"name": "SIDE", "value": "<IMAGE2_NAME>"}]}, "environment[0].value"),
+        ({"command": ["run", "--with=<IMAGE_PROXY>"]}, "command[1]"),
+        ({"dockerLabels": {"proxy": "<IMAGE2_NAME>"}}, "dockerLabels.proxy"),
+    ],
+)
+def test_a_placeholder_that_nothing_fills_is_an_error_wherever_it_stands(left: Definition, path: str) -> None:
+    container = {"name": "app", "image": "<IMAGE1_NAME>", **left}
+    definition = Artifact("taskdef.json", json.dumps({"family": "orders", "containerDefinitions": [container]}))
+    with pytest.raises(ConfigurationError) as raised:
+        from_image_detail(definition, {"IMAGE1_NAME": Artifact("d.json", '{"ImageURI": "x"}')})
+    assert f"taskdef.json: containerDefinitions[0].{path}: holds the placeholder <IMAGE" in raised.value.message
+    assert "imageDetail.json" in str(raised.value.hint)
+
+
+def test_other_text_in_angle_brackets_is_the_applications_own() -> None:
+    container = {"name": "app", "image": "i", "command": ["log", "<TIMESTAMP> <image>"]}
+    text = json.dumps({"family": "orders", "containerDefinitions": [container]})
+    assert from_task_definition(Artifact("t.json", text)).definition == json.loads(text)
+
+
 def test_image_detail_without_its_placeholder_is_an_error() -> None:
     definition = Artifact("taskdef.json", '{"containerDefinitions": [{"name": "a", "image": "i"}]}')
     with pytest.raises(ConfigurationError, match="has no placeholder <IMAGE1_NAME>"):
