@@ -68,7 +68,7 @@ def test_crash_loop_is_recognised_with_exit_code_and_log(team: Team, record_prop
     began = CLOCK.monotonic()
     text, seen = deploy_bad(team, faulty(team, command=loop), record_property)
     assert set(seen.answered) == {BLUE}
-    assert "7" in text
+    assert "exited with code 7" in text
     assert "no database here" in text
     assert CLOCK.monotonic() - began < 60, "recognised long before the launch deadline of fifteen minutes"
 
