@@ -18,7 +18,7 @@ import pytest
 from bluegreen.domain.deployment import Deployment, HoldKind
 from bluegreen.store.sqlite import SqliteStore
 from tests.sandbox.conftest import wait_for
-from tests.sandbox.team import BLUE, GREEN, Team
+from tests.sandbox.team import BLUE, CLOCK, GREEN, Team
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("verdicts")]
 Record = Callable[[str, object], None]
@@ -106,6 +106,9 @@ def test_a_worse_release_is_turned_back_by_the_verdict_before_the_alarm_would_ha
         ended.rollback.requested_at
     )
     assert fired_later, "the alarm had fired already"
+    worst = _worst_minute(team, seen)
+    record_property("the alarm's value in its worst minute", f"{worst:.3g}, threshold {seen['Threshold']}")
+    assert worst > seen["Threshold"], "a second such minute would have fired it: it looks at the right numbers"
     assert team.weights() == {"orders-1": 100}
     assert "gate versus fired" in done.stdout + done.stderr
 
@@ -199,6 +202,23 @@ def _alarms(team: Team) -> None:
 def _state(team: Team, alarm: str) -> dict[str, Any]:
     found: dict[str, Any] = team.sandbox.client("cloudwatch").describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]
     return found
+
+
+def _worst_minute(team: Team, alarm: dict[str, Any]) -> float:
+    """What the alarm compares with its threshold, as CloudWatch answers it for the last minutes."""
+    single = {
+        "Id": "value",
+        "MetricStat": {
+            "Metric": {key: alarm.get(key) for key in ("Namespace", "MetricName", "Dimensions")},
+            "Period": 60,
+            "Stat": alarm.get("ExtendedStatistic"),
+        },
+    }
+    now = CLOCK.now()
+    answer = team.sandbox.client("cloudwatch").get_metric_data(
+        MetricDataQueries=alarm.get("Metrics") or [single], StartTime=now - 300, EndTime=now + 60
+    )
+    return max(float(value) for each in answer["MetricDataResults"] for value in each["Values"])
 
 
 def latest(team: Team) -> Deployment:
