@@ -12,6 +12,7 @@ from typing import Any
 
 from bluegreen.domain.deployment import Deployment, HoldKind, HookRun, HookStatus, PointDeadline, Waiting
 from bluegreen.domain.spec import HookPoint
+from bluegreen.lifecycle.hooks.hook_keeping import kept
 
 DECIDES_NOTHING = (HookPoint.ON_ROLLBACK, HookPoint.ON_SUCCESS)
 """What happens there is settled: every hook runs, whatever another one says."""
@@ -19,7 +20,7 @@ DECIDES_NOTHING = (HookPoint.ON_ROLLBACK, HookPoint.ON_SUCCESS)
 
 def with_hooks(d: Deployment, hooks: Sequence[HookRun], now: float) -> dict[str, Any]:
     """The fields that change when the hooks' runs do: the runs, and the clocks that start, stop or go on."""
-    changes: dict[str, Any] = {"hooks": tuple(hooks)}
+    changes: dict[str, Any] = {"hooks": kept(hooks)}
     if waited_for := [run for run in hooks if run.is_open]:
         changes["waiting"] = Waiting(_what_runs(d.service, waited_for))
     elif any(run.is_open for run in d.hooks):
