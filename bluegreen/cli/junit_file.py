@@ -47,7 +47,7 @@ class JunitFile:
         if seen is None:
             document = junit_of_nothing(self._service, error.message if error else "it ended before it began")
         else:
-            document = junit(self._newest(seen))
+            document = junit(self._newest(seen), error.message if error else "")
         try:
             self._path.write_bytes(document)
         except OSError as problem:

@@ -1,7 +1,8 @@
 """A deployment's hooks as JUnit XML: one suite for each hook point, for CodeBuild's report groups and any CI.
 
 Failed is a failure, could not be asked an error. Skipped are: what was never reached within a point that began, what
-was cancelled because another hook had decided, and a dry run that failed, with what it said.
+was cancelled because another hook had decided, and a dry run that failed, with what it said. A deployment that turned
+back, holds or was left where it stood, though no hook said no, is one more case that failed: no CI takes it for green.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ _WRONG = {HookStatus.FAILED: "failure", HookStatus.UNAVAILABLE: "error"}
 _IMPOSSIBLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit(deployment: Deployment) -> bytes:
-    """A whole document. Empty of suites when no hook ran."""
+def junit(deployment: Deployment, ended: str = "") -> bytes:
+    """A whole document. ``ended``: why the command ended, when that was no success."""
     root = Xml.Element("testsuites", name=_clean(f"{deployment.service} {deployment.id}"))
     for point in HookPoint:
         runs = [run for run in deployment.hooks if run.point is point]
         if runs:
             root.append(_suite(deployment, point, runs))
+    if not any(map(_decided, deployment.hooks)) and (outcome := _outcome(deployment, ended)):
+        root.append(outcome)
     _count(root, root.findall("testsuite"))
     return _written(root)
 
@@ -34,11 +37,8 @@ def junit(deployment: Deployment) -> bytes:
 def junit_of_nothing(service: str, why: str) -> bytes:
     """Where no deployment came to be: one error, for a CI takes a missing or an empty file for a fault of its own."""
     root = Xml.Element("testsuites", name=_clean(service))
-    suite = Xml.SubElement(root, "testsuite", name=_clean(f"{service}.deploy"))
-    case = Xml.SubElement(suite, "testcase", name="deploy", classname=_clean(f"{service}.deploy"), time="0")
-    Xml.SubElement(case, "error", message=_clean(why.splitlines()[0]), type="refused").text = _clean(why)
-    _count(suite, [suite])
-    _count(root, [suite])
+    root.append(_suite_of_one(service, "deploy", "error", "refused", why))
+    _count(root, root.findall("testsuite"))
     return _written(root)
 
 
@@ -49,6 +49,30 @@ def _written(root: Xml.Element) -> bytes:
     Xml.indent(root)
     document: bytes = Xml.tostring(root, encoding="utf-8", xml_declaration=True)
     return document + b"\n"
+
+
+def _decided(run: HookRun) -> bool:
+    return run.status in _WRONG and not run.dry_run and run.point not in (HookPoint.ON_ROLLBACK, HookPoint.ON_SUCCESS)
+
+
+def _outcome(d: Deployment, ended: str) -> Xml.Element | None:
+    """None for one that is live, and for one that is still on its way."""
+    if d.rollback:
+        phase = d.rollback.from_phase
+        return _suite_of_one(d.service, phase, "failure", "rollback", f"rolled back in {phase}: {d.rollback.reason}")
+    if d.hold:
+        return _suite_of_one(d.service, d.phase, "error", "hold", f"holds in {d.phase}: {d.hold.reason}")
+    if ended and not d.phase.final:
+        return _suite_of_one(d.service, d.phase, "error", "ended", f"left in {d.phase}: {ended}")
+    return None
+
+
+def _suite_of_one(service: str, name: str, tag: str, kind: str, why: str) -> Xml.Element:
+    suite = Xml.Element("testsuite", name=_clean(f"{service}.deploy"))
+    case = Xml.SubElement(suite, "testcase", name=name, classname=_clean(f"{service}.deploy"), time="0")
+    Xml.SubElement(case, tag, message=_clean(why.splitlines()[0]), type=kind).text = _clean(why)
+    _count(suite, [suite])
+    return suite
 
 
 def _suite(deployment: Deployment, point: HookPoint, runs: list[HookRun]) -> Xml.Element:

@@ -100,7 +100,28 @@ def test_of_a_command_that_was_interrupted(desk: Desk) -> None:
     desk.stage.on_call = _when(desk, Phase.SHIFT, _interrupt)
     result, root = deploy(desk)
     assert result.exit_code == 130, result.output
-    assert counts(root)["tests"] == "3"
+    assert counts(root) == {"tests": "4", "failures": "0", "errors": "1", "skipped": "0"}
+    assert "left in shift" in (root.findtext(".//error") or "")
+
+
+def test_of_a_release_that_never_became_healthy_has_a_failure_that_names_launch(desk: Desk) -> None:
+    desk.stage.compute.starts_after = 10_000
+    result, root = deploy(desk)
+    assert result.exit_code == 3, result.output
+    assert counts(root)["failures"] == "1"
+    (case,) = [case for case in root.iter("testcase") if case.find("failure") is not None]
+    assert case.get("name") == "launch"
+    assert (case.findtext("failure") or "").startswith("rolled back in launch: ")
+
+
+def test_of_a_deployment_that_was_paused_is_an_error(desk: Desk) -> None:
+    desk.stage.on_call = _when(
+        desk, Phase.SHIFT, lambda: control(desk.stage.session("pause"), "orders", Control.PAUSE, "lunch")
+    )
+    result, root = deploy(desk)
+    assert result.exit_code == 4
+    assert counts(root)["errors"] == "1"
+    assert "holds in shift: " in (root.findtext(".//error") or "")
 
 
 def _interrupt() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as Xml
 
-from bluegreen.domain.deployment import HookRun, HookStatus
+from bluegreen.domain.deployment import Hold, HoldKind, HookRun, HookStatus, Phase, RollbackFacts
 from bluegreen.domain.spec import HookPoint, HookSpec
 from bluegreen.report.junit import junit
 from tests.unit.report_samples import SPEC, T0, deployment
@@ -110,3 +110,53 @@ def test_what_another_hooks_no_cancelled_is_skipped_and_says_so() -> None:
 def test_a_hooks_links_are_properties_of_its_case() -> None:
     root = parsed(a_run("e2e", HookStatus.PASSED, links={"log": "https://logs/1?a=1&b=2"}))
     assert ("log", "https://logs/1?a=1&b=2") in [(p.get("name"), p.get("value")) for p in root.iter("property")]
+
+
+FIRED = RollbackFacts("gate orders-5xx is firing: 12 > 5", "ci@build-7", T0 + 300, Phase.SHIFT)
+
+
+def failed_cases(root: Xml.Element) -> list[tuple[str, str, str]]:
+    wrong = [(case, case.find(tag)) for case in root.iter("testcase") for tag in ("failure", "error")]
+    return [
+        (case.get("classname", ""), case.get("name", ""), element.get("message", ""))
+        for case, element in wrong
+        if element is not None
+    ]
+
+
+def test_a_release_that_a_gate_rolled_back_has_a_failure_that_names_the_phase_and_the_reason() -> None:
+    root = parsed(a_run("smoke", HookStatus.PASSED), phase=Phase.ROLLED_BACK, rollback=FIRED)
+    assert failed_cases(root) == [("orders.deploy", "shift", "rolled back in shift: gate orders-5xx is firing: 12 > 5")]
+    assert root.get("failures") == "1"
+
+
+def test_a_rollback_in_launch_without_any_hook_is_no_empty_report() -> None:
+    facts = replace(FIRED, reason="green is not healthy after 10 min", from_phase=Phase.LAUNCH)
+    root = parsed(phase=Phase.ROLLBACK, rollback=facts)
+    assert failed_cases(root) == [("orders.deploy", "launch", f"rolled back in launch: {facts.reason}")]
+
+
+def test_a_hook_whose_no_rolled_the_release_back_is_the_only_failure() -> None:
+    root = parsed(a_run("smoke", HookStatus.FAILED, detail="500"), phase=Phase.ROLLED_BACK, rollback=FIRED)
+    assert failed_cases(root) == [("orders.test", "smoke", "500")]
+
+
+def test_what_decides_nothing_explains_no_rollback() -> None:
+    for run in (
+        a_run("new", HookStatus.FAILED, dry_run=True),
+        a_run("undo", HookStatus.FAILED, HookPoint.ON_ROLLBACK, detail="no"),
+    ):
+        root = parsed(run, phase=Phase.ROLLED_BACK, rollback=FIRED)
+        assert ("orders.deploy", "shift", f"rolled back in shift: {FIRED.reason}") in failed_cases(root)
+
+
+def test_a_deployment_that_holds_is_an_error() -> None:
+    hold = Hold(HoldKind.DRIFT, "somebody changed the weights", T0 + 300)
+    root = parsed(a_run("smoke", HookStatus.PASSED), phase=Phase.SHIFT, hold=hold)
+    assert failed_cases(root) == [("orders.deploy", "shift", "holds in shift: somebody changed the weights")]
+    assert root.get("errors") == "1"
+
+
+def test_one_that_is_on_its_way_or_live_has_no_failure() -> None:
+    for phase in (Phase.SHIFT, Phase.SUCCEEDED):
+        assert failed_cases(parsed(a_run("smoke", HookStatus.PASSED), phase=phase)) == []
