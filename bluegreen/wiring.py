@@ -261,11 +261,12 @@ class Session:
 
         return AlarmBoard(lambda: self.clients.cloudwatch, self.clock)
 
-    def load(self, path: Path, *, with_release: bool = True) -> Loaded:
+    def load(self, path: Path, *, with_release: bool = True, hook_variables: bool = True) -> Loaded:
         """Read the configuration; hooks start from its folder, and calls go to its region."""
         from bluegreen.config.load import load
 
-        loaded = load(path, self.environment, known_kinds(), with_release=with_release)
+        kinds = known_kinds()
+        loaded = load(path, self.environment, kinds, with_release=with_release, hook_variables=hook_variables)
         self.folder = loaded.folder
         self.region = loaded.spec.region
         return loaded

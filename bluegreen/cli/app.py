@@ -83,8 +83,8 @@ class App:
         service = self._ask_configuration(None, path)
         return self.session(command), service
 
-    def load(self, session: Session, config: str, *, with_release: bool = True) -> Loaded:
-        return session.load(Path(config), with_release=with_release)
+    def load(self, session: Session, config: str, *, with_release: bool = True, hook_variables: bool = True) -> Loaded:
+        return session.load(Path(config), with_release=with_release, hook_variables=hook_variables)
 
     def _ask_configuration(self, named: str | None, path: Path) -> str:
         if not path.exists() and named and str(path) == DEFAULT_CONFIG:

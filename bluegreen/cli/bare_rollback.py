@@ -24,7 +24,7 @@ def roll_back_without_record(
     """Raises UsageError without a configuration, RefusedError where blue cannot be told from the live world."""
     click.echo(f"warning: {cause.message}; rolling back without the record, from the live routes", err=True)
     try:
-        loaded = app.load(session, config, with_release=False)
+        loaded = app.load(session, config, with_release=False, hook_variables=False)
     except UsageError as error:
         needs = f"without the state store a rollback needs the configuration: {error.message}"
         damaged = isinstance(cause, RecordError)

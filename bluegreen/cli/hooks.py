@@ -35,7 +35,7 @@ def list_(app: App, config: str) -> None:
     from bluegreen.report.times import span
 
     session, service = app.session_of("hooks list", config)
-    spec = app.load(session, config, with_release=False).spec
+    spec = app.load(session, config, with_release=False, hook_variables=False).spec
     numbers = {group: str(n) for n, group in enumerate(dict.fromkeys(h.group for h in spec.hooks if h.group), 1)}
     rows = [
         (
@@ -79,7 +79,7 @@ def run(app: App, name: str, config: str, point: str | None, base_url: str | Non
     from bluegreen.drivers.trying import call_of, find_hook, try_hook
 
     session, _ = app.session_of("hooks run", config)
-    loaded = app.load(session, config, with_release=False)
+    loaded = app.load(session, config, with_release=False, hook_variables=False)
     hook = find_hook(loaded.spec, name, point)
     call = call_of(session, loaded.spec, hook, base_url=base_url.rstrip("/") if base_url else None)
     title = f"{hook.name} ({hook.point})"
@@ -113,7 +113,7 @@ def tell(app: App, name: str | None, config: str, moment: str) -> None:
     from bluegreen.drivers.trying import try_notifiers
 
     session, service = app.session_of("hooks tell", config)
-    spec = app.load(session, config, with_release=False).spec
+    spec = app.load(session, config, with_release=False, hook_variables=False).spec
     failed = try_notifiers(session, spec, name, Moment(moment), lambda text: click.echo(text))
     if failed:
         raise RefusedError(

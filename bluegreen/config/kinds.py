@@ -11,7 +11,6 @@ from bluegreen.config.explain import explain, key_place
 from bluegreen.config.model import GateEntry, HookEntry, NotifyEntry
 from bluegreen.config.problems import Path, Problem, nearest
 from bluegreen.config.source import Items, Node, find
-from bluegreen.config.values import seconds_of
 from bluegreen.domain.spec import HookPoint
 
 TOGETHER = "parallel"
@@ -102,11 +101,28 @@ def check_entries(entries: Entries, root: Node, data: object, kinds: Kinds) -> I
     node, reached = find(root, entries.path)
     if reached != entries.path or not isinstance(node, Items):
         return
-    for index, item in enumerate(_at(data, entries.path)):
+    for index, item in enumerate(at(data, entries.path)):
         path = (*entries.path, index)
         if isinstance(item, dict):
             yield from _check_entry(entries, root, path, item, kinds)
-    yield from _repeated_names(entries, root, _at(data, entries.path))
+    yield from _repeated_names(entries, root, at(data, entries.path))
+
+
+def flattened(items: list[object]) -> Iterator[tuple[Path, object]]:
+    """Each entry with its place, those of a parallel list in their order."""
+    for index, item in enumerate(items):
+        inner = item.get(TOGETHER) if isinstance(item, dict) else None
+        if isinstance(inner, list):
+            yield from (((index, TOGETHER, number), one) for number, one in enumerate(inner))
+        else:
+            yield (index,), item
+
+
+def at(data: object, path: Path) -> list[object]:
+    """The list that stands there, empty where none does."""
+    for part in path:
+        data = data.get(str(part)) if isinstance(data, dict) else None
+    return data if isinstance(data, list) else []
 
 
 # Private
@@ -132,19 +148,9 @@ def _check_entry(
         if key not in known:
             names = entries.common if known else {*entries.common, *entries.models}
             text = f"is no kind or key of a {entries.word}; {nearest(key, names)}"
-            yield Problem((*path, key), text, key_place(root, (*path, key)))
+            yield Problem((*path, key), text, key_place(root, (*path, key)), certain=True)
     for key in known:
         yield from _check_settings(entries, root, (*path, key), key, item[key], kinds)
-    yield from _check_patience(root, path, item)
-
-
-def _check_patience(root: Node, path: Path, item: Mapping[str, object]) -> Iterator[Problem]:
-    approval = item.get("approval")
-    deadline = approval.get("deadline") if isinstance(approval, Mapping) else None
-    asked, allowed = seconds_of(str(deadline or "")), seconds_of(str(item.get("timeout", "")))
-    if asked is not None and allowed is not None and allowed < asked:
-        text = "is shorter than the approval's own deadline, which would be cut; remove it, or give only timeout"
-        yield Problem((*path, "timeout"), text, key_place(root, (*path, "timeout")))
 
 
 def _check_together(
@@ -175,7 +181,7 @@ def _check_settings(
     try:
         settings = entries.long_form(kind, value)
     except TypeError as error:
-        yield Problem(path, str(error), find(root, path)[0].place)
+        yield Problem(path, str(error), find(root, path)[0].place, certain=True)
         return
     if model is None:
         return
@@ -187,7 +193,7 @@ def _check_settings(
 
 def _repeated_names(entries: Entries, root: Node, items: list[object]) -> Iterator[Problem]:
     seen: set[str] = set()
-    for place, item in _flattened(items):
+    for place, item in flattened(items):
         name = item.get("name") if isinstance(item, dict) else None
         if isinstance(name, str) and name in seen:
             path = (*entries.path, *place, "name")
@@ -196,22 +202,6 @@ def _repeated_names(entries: Entries, root: Node, items: list[object]) -> Iterat
             )
         elif isinstance(name, str):
             seen.add(name)
-
-
-def _flattened(items: list[object]) -> Iterator[tuple[Path, object]]:
-    """Each entry with its place, those of a parallel list in their order."""
-    for index, item in enumerate(items):
-        inner = item.get(TOGETHER) if isinstance(item, dict) else None
-        if isinstance(inner, list):
-            yield from (((index, TOGETHER, number), one) for number, one in enumerate(inner))
-        else:
-            yield (index,), item
-
-
-def _at(data: object, path: Path) -> list[object]:
-    for part in path:
-        data = data.get(str(part)) if isinstance(data, dict) else None
-    return data if isinstance(data, list) else []
 
 
 def _any_of(names: Mapping[str, object]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as File
 
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from bluegreen.config.convert import route_problems, to_spec
 from bluegreen.config.explain import explain, is_tainted
+from bluegreen.config.hooks import hook_problems
 from bluegreen.config.kinds import Kinds, check_entries, entry_lists
 from bluegreen.config.model import Configuration, ReleaseSection
 from bluegreen.config.problems import Path, Problem, refuse
@@ -37,16 +38,25 @@ class Loaded:
     path: File
 
 
-def load(path: File, environment: Mapping[str, str], kinds: Kinds, *, with_release: bool = True) -> Loaded:
+def load(
+    path: File,
+    environment: Mapping[str, str],
+    kinds: Kinds,
+    *,
+    with_release: bool = True,
+    hook_variables: bool = True,
+) -> Loaded:
     """Raises ConfigurationError whose ``problems`` are one line each: file:line:column, key, what, and the fix.
 
     ``with_release=False`` for commands that deploy nothing or were told on the command line what to deploy: the
     release section is then not read, its variables need not be set, and ``request`` is None.
+    ``hook_variables=False`` for commands that need not every hook, gate and notifier: what only their settings name
+    need not be set, for whoever builds one of them asks for it again.
     """
     source = read_source(path)
     if not with_release:
         source.root.pairs.pop(_RELEASE, None)
-    reading = _Reading(source, environment, kinds)
+    reading = _Reading(source, environment, kinds, () if hook_variables else _BUILT_LATER)
     model = reading.checked()
     request = reading.request(model, path.parent)
     if reading.problems or model is None:
@@ -57,27 +67,32 @@ def load(path: File, environment: Mapping[str, str], kinds: Kinds, *, with_relea
 # Private
 
 _RELEASE = "release"
+_BUILT_LATER = ("hooks", "gates", "notify")
 
 
 class _Reading:
     """One file on its way, gathering problems."""
 
-    def __init__(self, source: Source, environment: Mapping[str, str], kinds: Kinds) -> None:
-        expander = Expander(environment)
+    def __init__(self, source: Source, environment: Mapping[str, str], kinds: Kinds, optional: Collection[str]) -> None:
+        expander = Expander(environment, optional)
         self._root = source.root
         self._kinds = kinds
         self._data = plain(source.root, expander)
         self.written = plain(source.root, as_written)
-        self._unknown = frozenset(problem.path for problem in expander.missing)
+        self._unset = expander.unset
+        self._unknown = frozenset(problem.path for problem in (*expander.missing, *expander.unset))
         self.problems = [*source.problems, *expander.missing]
 
     def checked(self) -> Configuration | None:
         model = self._validated()
         for entries in entry_lists(self._kinds):
             self._add(check_entries(entries, self._root, self._data, self._kinds))
+        self._add(hook_problems(self._root, self._data))
         if model is not None:
             self._add(route_problems(model, self._root))
             self._add(verdict_problems(model, self._root))
+        else:  # a key beside the settings may be what needs them
+            self.problems += self._unset
         return model
 
     def request(self, model: Configuration | None, folder: File) -> ReleaseRequest | None:
@@ -98,7 +113,10 @@ class _Reading:
 
     def _add(self, found: Iterable[Problem]) -> None:
         """What is said of a value whose variable is missing says nothing: the variable is the problem."""
-        self.problems += [one for one in found if not any(_starts(one.path, path) for path in self._unknown)]
+        self.problems += [one for one in found if one.certain or not self._hangs_on_variables(one.path)]
+
+    def _hangs_on_variables(self, path: Path) -> bool:
+        return any(_starts(path, unknown) for unknown in self._unknown)
 
 
 def _starts(path: Path, with_path: Path) -> bool:

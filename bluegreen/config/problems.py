@@ -23,11 +23,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """``text`` states what is wrong and how to put it right; ``path`` leads to the key, () for the whole file."""
+    """``text`` states what is wrong and how to put it right; ``path`` leads to the key, () for the whole file.
+
+    ``certain``: whatever the variables there may hold.
+    """
 
     path: Path
     text: str
     place: Place | None = None
+    certain: bool = False
 
     def line(self, file: str) -> str:
         where = f"{file}:{self.place.line}:{self.place.column}" if self.place else file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from bluegreen.config.problems import Path, Problem
 from bluegreen.config.source import Items, Node, Scalar
@@ -43,12 +43,15 @@ def as_written(text: str, path: Path, node: Node) -> object:
 class Expander:
     """A ``Visit`` that fills variables in; ``missing`` collects the problems of those that are not there.
 
-    What a gate is told of the deployment stays as it stands until the gate is built.
+    What a gate is told of the deployment stays as it stands until the gate is built. In the sections ``optional`` a
+    variable need not be set: ``unset`` has what would be said of it.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], optional: Collection[str] = ()) -> None:
         self._environment = environment
+        self._optional = optional
         self.missing: list[Problem] = []
+        self.unset: list[Problem] = []
 
     def __call__(self, text: str, path: Path, node: Node) -> object:
         if "${" not in text:
@@ -66,7 +69,8 @@ class Expander:
             return self._environment[name]
         if path[:1] == ("gates",):
             problem += f"; or one of what a gate is told: {', '.join(FACTS)}"
-        self.missing.append(Problem(path, problem, node.place))
+        optional = _NAME.fullmatch(name) and path and path[0] in self._optional
+        (self.unset if optional else self.missing).append(Problem(path, problem, node.place))
         return ""
 
 

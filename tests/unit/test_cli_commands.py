@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bluegreen.domain.deployment import Phase
 from bluegreen.domain.health import Failure
@@ -189,6 +190,16 @@ def test_rollback_without_the_store_uses_the_configuration_and_says_so(desk: Des
     assert "rolling back without the record" in result.stderr
     assert "BLUE: all traffic of prod:443 is on orders-1" in result.stdout
     assert "SAFE" not in result.stdout, "nobody was pre-empted: a driver that lives may write again"
+    assert desk.stage.weights() == {"orders-1": 100}
+
+
+def test_rollback_without_the_store_needs_no_variable_of_a_hook_or_a_notifier(desk: Desk) -> None:
+    half_way(desk)
+    cut_store(desk)
+    hooks = {"test": [{"http": {"url": "${SMOKE_URL}/x"}}]}
+    document = yaml.safe_load(desk.config.read_text()) | {"hooks": hooks, "notify": [{"webhook": "${CHAT_URL}"}]}
+    desk.config.write_text(yaml.safe_dump(document))
+    assert desk.type("rollback", "-c", str(desk.config)).exit_code == 0
     assert desk.stage.weights() == {"orders-1": 100}
 
 

@@ -151,3 +151,21 @@ def test_tell_sends_a_trial_and_says_who_could_not_be_told(desk: Desk) -> None:
     result = desk.type("hooks", "tell", "chat", "-c", str(desk.config))
     assert (result.exit_code, "its notifiers: log, gone" in result.stderr) == (2, True)
     assert desk.stage.phase() is None
+
+
+def needing(desk: Desk) -> None:
+    """Another hook, a gate and a notifier need variables that are not set."""
+    document = yaml.safe_load(desk.config.read_text())
+    document["hooks"]["bake"].append({"http": {"url": "${OTHERS_URL}/x"}, "name": "other"})
+    document |= {"gates": [{"alarm": "${OTHERS_ALARM}"}], "notify": [{"webhook": "${CHAT_URL}"}]}
+    desk.config.write_text(yaml.safe_dump(document))
+
+
+def test_a_variable_that_only_another_hook_uses_keeps_none_from_being_listed_or_tried(desk: Desk) -> None:
+    needing(desk)
+    listed = desk.type("hooks", "list", "-c", str(desk.config))
+    assert listed.exit_code == 0, listed.stderr
+    assert "other" in listed.stdout
+    script(desk, Passed("fine"))
+    tried = desk.type("hooks", "run", "warm", "-c", str(desk.config))
+    assert tried.exit_code == 0, tried.stderr

@@ -115,9 +115,10 @@ def test_of_a_release_that_never_became_healthy_has_a_failure_that_names_launch(
 
 
 def test_of_a_deployment_that_was_paused_is_an_error(desk: Desk) -> None:
-    desk.stage.on_call = _when(
-        desk, Phase.SHIFT, lambda: control(desk.stage.session("pause"), "orders", Control.PAUSE, "lunch")
-    )
+    def pause() -> None:
+        control(desk.stage.session("pause"), "orders", Control.PAUSE, "lunch")
+
+    desk.stage.on_call = _when(desk, Phase.SHIFT, pause)
     result, root = deploy(desk)
     assert result.exit_code == 4
     assert counts(root)["errors"] == "1"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bluegreen.config.hooks import WITHOUT_STAGE
 from bluegreen.domain.spec import Consequence, HookPoint, Moment, NotifySpec
-from tests.unit.config_support import ENVIRONMENT, problem, problems, read
+from bluegreen.errors import ConfigurationError
+from bluegreen.hooks.lifecycle_event import STAGES
+from tests.unit.config_support import ENVIRONMENT, problem, problems, read, read_text, small
 
 PAIR = [{"http": "/a"}, {"http": "/b", "timeout": "1m"}]
 
@@ -132,3 +137,50 @@ def test_a_timeout_that_would_cut_an_approvals_deadline_short_is_refused(tmp_pat
     entry = {"approval": {"message": "Red?", "deadline": deadline}, "timeout": "5m"}
     said = problem(tmp_path, {**ENVIRONMENT, "WAIT_LONG": "2h"}, hooks={"test": [{"http": "/"}, entry]})
     assert said.startswith("hooks.test[1].timeout: is shorter than the approval's own deadline")
+
+
+@pytest.mark.parametrize("point", ["on_success", "on_rollback"])
+@pytest.mark.parametrize("settings", ["tell", {"function": "tell"}, {"function": "tell", "contract": "ecs"}])
+def test_a_function_for_ecs_needs_a_stage_where_ecs_has_none(tmp_path: Path, point: str, settings: object) -> None:
+    said = problem(tmp_path, hooks={point: [{"http": "/"}, {"lambda": settings}]})
+    assert said.startswith(f"hooks.{point}[1].lambda: needs stage: ECS has no lifecycle stage for {point}")
+
+
+def test_a_function_that_is_told_a_stage_or_is_codedeploys_or_stands_elsewhere_needs_none(tmp_path: Path) -> None:
+    staged, codedeploy = {"function": "f", "stage": "CLEAN_UP"}, {"function": "f", "contract": "codedeploy"}
+    on = {"lambda": "f", "on": ["deploy", "rollback"]}
+    hooks = {"on_success": [{"lambda": staged}, {"lambda": codedeploy}], "before_shift": [on]}
+    assert len(read(tmp_path, hooks=hooks).spec.hooks) == 4
+
+
+def test_every_point_has_a_stage_of_ecs_or_needs_one() -> None:
+    assert set(HookPoint) - set(STAGES) == set(WITHOUT_STAGE)
+
+
+LATER: dict[str, Any] = {
+    "hooks": {"test": [{"http": {"url": "${UNSET}/x"}}, {"approval": {"deadline": "${UNSET}"}, "timeout": "5m"}]},
+    "gates": [{"alarm": "${UNSET}"}],
+    "notify": [{"webhook": "${UNSET}"}],
+}
+
+
+def test_what_only_hooks_gates_and_notifiers_name_need_not_be_set_for_who_builds_none(tmp_path: Path) -> None:
+    (first, _) = read_text(tmp_path, json.dumps(small(**LATER)), hook_variables=False).spec.hooks
+    assert first.settings == {"url": "${UNSET}/x"}
+    assert len(problems(tmp_path, **LATER)) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cluster": "${UNSET}"}, "cluster: needs the environment variable UNSET"),
+        ({"hooks": {"test": [{"http": "/", "timeout": "${UNSET}"}]}}, "hooks.test[0].timeout: needs the environment"),
+        ({"hooks": {"test": [{"http": "/${"}]}}, "has a ${ without its }"),
+        ({"hooks": {"test": [{"load": "${UNSET}"}]}}, "hooks.test[0].load: load takes its settings as keys and values"),
+        ({**LATER, "hooks": {"test": [{"htpt": "${UNSET}"}]}}, "hooks.test[0].htpt: is no kind or key of a hook"),
+    ],
+)
+def test_whatever_else_is_wrong_is_refused_then_too(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_text(tmp_path, json.dumps(small(**changes)), hook_variables=False)
+    assert said in " ".join(caught.value.problems)
