@@ -188,7 +188,7 @@ class DeadlinesSection(Part):
 
 
 class HookEntry(Part):
-    """One key is the kind with its settings (command, http, pytest, python), the others are these. Or parallel."""
+    """One key is the kind (a built-in one or a plug-in's) with its settings, the others are these. Or parallel."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -217,7 +217,7 @@ class HookEntry(Part):
 
 
 class GateEntry(Part):
-    """One key is the kind with its settings (alarm); the others are these."""
+    """One key is the kind (a built-in one or a plug-in's) with its settings; the others are these."""
 
     model_config = ConfigDict(extra="allow")
 

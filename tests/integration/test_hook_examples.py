@@ -129,6 +129,13 @@ class _Slow(dict[str, tuple[int, str]]):
         "CREATE INDEX i ON orders (id); TRUNCATE orders;",
         "DELETE FROM orders;",
         "/* fine; */ ALTER TABLE orders\n  -- a comment\n  DROP COLUMN note;",
+        "ALTER TABLE orders ADD a int NOT NULL, ADD b int DEFAULT 1;",
+        "ALTER TABLE orders ADD b int DEFAULT 1, ADD a numeric(10, 2) NOT NULL;",
+        "ALTER TABLE orders ADD a int, DROP note;",
+        'ALTER TABLE "orders" DROP "note";',
+        "ALTER TABLE `orders` ADD `a` int NOT NULL;",
+        "ALTER TABLE orders ADD (a int NOT NULL, b int DEFAULT 1);",
+        "ALTER TABLE orders CHANGE note remark text;",
     ],
 )
 def test_migration_guard_refuses_what_breaks_the_live_release(folder: Path, sql: str) -> None:
@@ -145,10 +152,29 @@ def test_migration_guard_lets_expansions_old_migrations_and_what_was_allowed_pas
         "CREATE TABLE lines (id int NOT NULL);\nALTER TABLE orders ADD COLUMN total int;\n"
         "ALTER TABLE orders ADD COLUMN kind text NOT NULL DEFAULT 'x; DROP TABLE y';\n-- DROP TABLE orders;\n"
         "ALTER TABLE orders ADD CONSTRAINT c CHECK (id IS NOT NULL); DELETE FROM orders WHERE id = 0;\n"
+        "ALTER TABLE orders ADD (a int NOT NULL DEFAULT 1, b int), ADD c numeric(10, 2);\n"
         "ALTER TABLE orders DROP CONSTRAINT d;\n-- bluegreen: allow nobody has read it since 1.8\nDROP TABLE carts;\n"
     )
     settings = script("migration_guard.py", "migrations", "--after", "0001_old.sql")
     assert "1 new migrations, none breaks" in passed(run("command", settings, folder, "")).detail
+
+
+def test_migration_guard_knows_that_nine_comes_before_ten(folder: Path) -> None:
+    (folder / "migrations").mkdir()
+    (folder / "migrations" / "9_add.sql").write_text("ALTER TABLE orders ADD a int;")
+    (folder / "migrations" / "10_drop.sql").write_text("DROP TABLE orders;")
+    settings = script("migration_guard.py", "migrations", "--after", "9_add.sql")
+    assert "10_drop.sql" in failed(run("command", settings, folder, "")).reason
+    settings = script("migration_guard.py", "migrations", "--after", "10_drop.sql")
+    assert "0 new migrations" in passed(run("command", settings, folder, "")).detail
+
+
+def test_migration_guard_that_does_not_know_the_last_migration_could_not_ask(folder: Path) -> None:
+    (folder / "migrations").mkdir()
+    (folder / "migrations" / "0002_next.sql").write_text("DROP TABLE orders;")
+    settings = script("migration_guard.py", "migrations", "--after", "0009_typo.sql")
+    with pytest.raises(HookUnavailableError, match=r"no 0009_typo\.sql in"):
+        run("command", settings, folder, "")
 
 
 def test_migration_guard_without_its_folder_could_not_ask(folder: Path) -> None:
