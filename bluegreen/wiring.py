@@ -155,6 +155,11 @@ class Session:
         return AlbRouter(self.clients, self.clock, self._sandbox_ports)
 
     @property
+    def in_sandbox(self) -> bool:
+        """Typed in a shell that speaks to a sandbox (`bluegreen sandbox env`)."""
+        return "BLUEGREEN_SANDBOX_PORTS" in self.environment
+
+    @property
     def _sandbox_ports(self) -> Mapping[int, int]:
         """As `bluegreen sandbox env` writes them: 80=9080,443=9443. Nonsense in them keeps no rollback from running."""
         pairs = re.findall(r"(\d+)=(\d+)", self.environment.get("BLUEGREEN_SANDBOX_PORTS", ""))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bluegreen.domain.deployment import Deployment, Phase
 from bluegreen.domain.spec import Consequence
 from bluegreen.drivers.foreground import active
-from bluegreen.drivers.loop import TRANSIENT, Successor
+from bluegreen.drivers.loop import TRANSIENT, Successor, patience
 from bluegreen.drivers.rollback import rollback
 from bluegreen.errors import AwsError, BluegreenError, RefusedError
 from bluegreen.lifecycle.holding import may_turn_back, nobody_decided
@@ -108,5 +108,5 @@ class _Attendant:
     def _give_up_at_last(self, error: BluegreenError) -> None:
         now = self._session.clock.monotonic()
         self._failing_since = self._failing_since or now
-        if now - self._failing_since > PATIENCE:
+        if now - self._failing_since > patience(self._session, error, PATIENCE):
             raise error

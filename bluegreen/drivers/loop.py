@@ -31,6 +31,9 @@ LONGEST_SLEEP = 10.0
 PATIENCE = 600.0
 """Seconds for which AWS or the store may fail in a row before this driver gives up."""
 
+PATIENCE_WITH_A_SANDBOX = 5.0
+"""The same, where nobody listens at a sandbox's address: it was taken down, and what it was does not come back."""
+
 URGENT_PAUSE = 0.1
 """Seconds until a rollback that is not safe yet repeats its tick."""
 
@@ -40,6 +43,13 @@ Until = Callable[[Deployment], bool]
 
 Successor = Callable[[Session, Deployment], str]
 """Sees to it that another process drives the deployment on; answers a sentence that says which."""
+
+
+def patience(session: Session, error: BluegreenError, usual: float = PATIENCE) -> float:
+    """Seconds for which such an error may last."""
+    met = error if isinstance(error, UnreachableError) else error.__cause__
+    nobody = isinstance(met, UnreachableError) and met.code == "EndpointConnectionError"
+    return min(usual, PATIENCE_WITH_A_SANDBOX) if nobody and session.in_sandbox else usual
 
 
 class Loop:
@@ -81,7 +91,7 @@ class Loop:
                 _hold_if_refused(error, deployment_id, lease.service)
                 now = self._session.clock.monotonic()
                 failing_since = failing_since or now
-                if now - failing_since > PATIENCE:
+                if now - failing_since > patience(self._session, error):
                     raise
                 failures += 1
                 self._session.clock.sleep(self._pause(failures))

@@ -232,3 +232,20 @@ def test_a_store_that_fails_as_the_rollback_begins_is_asked_again() -> None:
     stage.on_call = on_call
     assert attended(stage).phase is Phase.ROLLED_BACK
     assert not left
+
+
+@pytest.mark.parametrize(("in_sandbox", "longest"), [(True, 30.0), (False, 2 * HOUR)])
+def test_nobody_waits_for_a_sandbox_that_was_taken_down(in_sandbox: bool, longest: float) -> None:
+    stage = held(hold=24 * HOUR)
+
+    def on_call(when: str, name: str) -> None:
+        if (when, name) == ("before", "router.describe"):
+            raise UnreachableError("nobody listens", code="EndpointConnectionError")
+
+    stage.on_call = on_call
+    session = stage.session("attend", host="elsewhere")
+    session.environment = {"BLUEGREEN_SANDBOX_PORTS": "80=9080"} if in_sandbox else {}
+    began = stage.clock.now()
+    with pytest.raises(UnreachableError):
+        attend(session, "orders", stage.recorder)
+    assert longest / 10 < stage.clock.now() - began < longest
