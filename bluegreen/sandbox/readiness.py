@@ -29,7 +29,10 @@ def wait_until_healthy(
 ) -> None:
     """Raises DeadlineError with the reason and the last lines of the log, as soon as it is clear or at the deadline."""
     deadline = clock.monotonic() + seconds
-    waiting = list(services)
+    for service in services:
+        if _runs_task_sets(service):
+            progress(f"service {service.name}: its tasks come with its task sets")
+    waiting = [service for service in services if not _runs_task_sets(service)]
     while waiting:
         for service in list(waiting):
             if shortfall(service, scheduler.tasks(), balancer) is None:
@@ -70,6 +73,11 @@ def shortfall(service: Service, tasks: Sequence[TaskView], balancer: Balancer) -
             seen = ", ".join(f"{s.address}:{s.port} {s.state} {s.reason or ''}".strip() for s in states) or "no target"
             return f"{healthy} of {service.desired_count} targets are healthy in {arn.split('/')[1]} ({seen})"
     return None
+
+
+def _runs_task_sets(service: Service) -> bool:
+    """A template makes none of them: who has an EXTERNAL controller makes them by the API, later."""
+    return bool(service.deployment_controller.get("type") == "EXTERNAL")
 
 
 def _accepts(host: str, port: int) -> bool:

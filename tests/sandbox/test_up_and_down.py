@@ -256,6 +256,22 @@ def test_a_service_that_never_gets_healthy_is_told_with_reason_and_log_and_leave
 
 
 @pytest.mark.sandbox
+def test_up_waits_for_no_task_of_a_service_whose_task_sets_come_later(cli: Cli, tmp_path: Path) -> None:
+    template = _TEMPLATE.read_text()
+    outside = """
+  Outside:
+    Type: AWS::ECS::Service
+    Properties: {ServiceName: outside, Cluster: !Ref Cluster, DesiredCount: 2, DeploymentController: {Type: EXTERNAL}}
+"""
+    (tmp_path / "outside.yaml").write_text(template.replace("\n  Orders5xxAlarm:", f"{outside}\n  Orders5xxAlarm:"))
+    up = cli("up", "--template", "outside.yaml", "--parameter", "DesiredCount=1", "--timeout", "8")
+    assert up.returncode == 0, up.stderr
+    assert "service outside: its tasks come with its task sets" in up.stderr
+    services = {each["service"]: each["running"] for each in json.loads(cli("status", "-o", "json").stdout)["services"]}
+    assert services == {"orders-1": 1, "orders-2": 0, "outside": 0}
+
+
+@pytest.mark.sandbox
 def test_an_image_that_cannot_be_pulled_is_named(cli: Cli) -> None:
     up = cli("up", "--parameter", "Image=registry.example/does-not-exist:1", "--timeout", "8")
     assert up.returncode == 7
