@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from bluegreen.cli.sandbox_options import Finite, given_of, pairs, plain_errors, template_text, with_name, with_output
 from bluegreen.cli.sandbox_views import table, tables
 from bluegreen.clock import SystemClock
-from bluegreen.errors import BluegreenError, LockedError, UsageError
+from bluegreen.errors import LockedError, UsageError
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 _START_SECONDS = 60.0
 _FOLLOW_SECONDS = 0.3
 _FOLLOW_LINES = 2000
-
-
-def _plain_errors(command: Command) -> Command:
-    """A message and an exit code for a person, never a traceback."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except BluegreenError as error:
-            click.echo(f"error: {error.message}", err=True)
-            if error.hint:
-                click.echo(f"  → {error.hint}", err=True)
-            raise SystemExit(error.exit_code) from None
-
-    return wrapped  # type: ignore[return-value]
-
-
-def _named(command: Command) -> Command:
-    return click.option(
-        "--name", default="default", show_default=True, help="Which sandbox; several can run side by side."
-    )(command)
-
-
-def _output(command: Command) -> Command:
-    return click.option(
-        "-o",
-        "--output",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        help="Text for people or JSON for programs.",
-    )(command)
 
 
 @click.group(name="sandbox")
@@ -70,11 +37,15 @@ def command() -> None:
 @click.option("--region", default="us-east-1", show_default=True)
 @click.option("--port", default=4566, show_default=True, type=click.IntRange(1024, 65535), help="The API's port.")
 @click.option(
-    "--timeout", default=_START_SECONDS, show_default=True, help="Seconds the services may take to be healthy."
+    "--timeout",
+    type=Finite(0, min_open=True),
+    default=_START_SECONDS,
+    show_default=True,
+    help="Seconds the services may take to be healthy.",
 )
-@_named
-@_output
-@_plain_errors
+@with_name
+@with_output
+@plain_errors
 def up(
     template: Path | None,
     parameters: Sequence[str],
@@ -93,26 +64,27 @@ def up(
     running = client.find(name, Path.cwd())
     if running is not None and not running.is_ready:
         raise LockedError(f"the sandbox {name} is starting already", hint="wait for its `up` to end")
-    if running is not None:
-        click.echo(f"the sandbox {name} is running already", err=True)
-        return _show_up(running.status(), output)
     order = {
         "name": name,
         "folder": str(folder_of(name, Path.cwd())),
         "region": region,
         "port": port,
-        "template": _template_text(template),
-        "parameters": _pairs(parameters),
+        "template": template_text(template),
+        "parameters": pairs(parameters),
         "patience": timeout,
     }
+    if running is not None:
+        _refuse_differences(running, given_of(order))
+        click.echo(f"the sandbox {name} is running already", err=True)
+        return _show_up(running.status(), output)
     if foreground:
         return _serve_here(order, output)
     return _show_up(client.start(order, _progress), output)
 
 
 @command.command()
-@_named
-@_plain_errors
+@with_name
+@plain_errors
 def down(name: str) -> None:
     """End a sandbox: no process and no file of it is left."""
     from bluegreen.sandbox import client
@@ -126,9 +98,9 @@ def down(name: str) -> None:
 
 
 @command.command()
-@_named
-@_output
-@_plain_errors
+@with_name
+@with_output
+@plain_errors
 def status(name: str, output: str) -> None:
     """Listeners, services, tasks and target groups as they are now."""
     content = _get(name).status()
@@ -140,8 +112,8 @@ def status(name: str, output: str) -> None:
 
 
 @command.command()
-@_named
-@_plain_errors
+@with_name
+@plain_errors
 def env(name: str) -> None:
     """Lines for `eval "$(bluegreen sandbox env)"`: aws and boto3 then speak to the sandbox."""
     from bluegreen.sandbox.client import in_the_way
@@ -160,8 +132,8 @@ def env(name: str) -> None:
     "-n", "--lines", default=100, show_default=True, type=click.IntRange(1), help="The newest lines of each container."
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
-@_named
-@_plain_errors
+@with_name
+@plain_errors
 def logs(service: str | None, task: str | None, lines: int, follow: bool, name: str) -> None:
     """What the containers wrote, oldest first; also of tasks that stopped."""
     sandbox, clock = _get(name), SystemClock()
@@ -178,8 +150,8 @@ def logs(service: str | None, task: str | None, lines: int, follow: bool, name: 
 
 @command.command()
 @click.argument("task")
-@_named
-@_plain_errors
+@with_name
+@plain_errors
 def kill(task: str, name: str) -> None:
     """Kill a task's containers at once, as a crash would: a dead target."""
     killed = _get(name).ask("POST", "kill", {"task": task})
@@ -187,10 +159,16 @@ def kill(task: str, name: str) -> None:
 
 
 @command.command()
-@click.option("--since", default=0.0, metavar="EPOCH", help="Only calls that began then or later, in epoch seconds.")
-@_named
-@_output
-@_plain_errors
+@click.option(
+    "--since",
+    type=Finite(),
+    default=0.0,
+    metavar="EPOCH",
+    help="Only calls that began then or later, in epoch seconds.",
+)
+@with_name
+@with_output
+@plain_errors
 def calls(since: float, name: str, output: str) -> None:
     """The API calls the sandbox answered: how many, of which operation, with which errors."""
     made = _get(name).ask("GET", "calls", since=since)
@@ -218,12 +196,12 @@ def fault() -> None:
 @click.option("--status", "http_status", type=click.IntRange(400, 599), default=400, show_default=True)
 @click.option("--message", default="fault on request", show_default=True)
 @click.option("--after", is_flag=True, help="Execute the call first: it takes effect, then the answer fails.")
-@click.option("--latency", type=click.FloatRange(0), default=0.0, help="Seconds before the call is executed.")
-@click.option("--stale", type=click.FloatRange(0), help="Reads answer as the world was that many seconds ago.")
-@click.option("--rate", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Share of calls, 0 to 1.")
+@click.option("--latency", type=Finite(0), default=0.0, help="Seconds before the call is executed.")
+@click.option("--stale", type=Finite(0), help="Reads answer as the world was that many seconds ago.")
+@click.option("--rate", type=Finite(0, 1, min_open=True), default=1.0, help="Share of calls, 0 to 1.")
 @click.option("--times", type=click.IntRange(1), help="How often; without it, until it is cleared.")
-@_named
-@_plain_errors
+@with_name
+@plain_errors
 def fault_add(name: str, http_status: int, **given: Any) -> None:
     """Let OPERATION fail: elbv2:ModifyListener, ModifyListener or a pattern as ecs:Describe*."""
     added = _get(name).ask("POST", "faults", {**given, "status": http_status})
@@ -231,9 +209,9 @@ def fault_add(name: str, http_status: int, **given: Any) -> None:
 
 
 @fault.command(name="list")
-@_named
-@_output
-@_plain_errors
+@with_name
+@with_output
+@plain_errors
 def fault_list(name: str, output: str) -> None:
     """Faults in force, with how often each was met."""
     faults = _get(name).ask("GET", "faults")
@@ -242,19 +220,19 @@ def fault_list(name: str, output: str) -> None:
 
 @fault.command(name="clear")
 @click.argument("fault_id", required=False, type=int)
-@_named
-@_plain_errors
+@with_name
+@plain_errors
 def fault_clear(fault_id: int | None, name: str) -> None:
     """End one fault, or all of them."""
-    _get(name).ask("DELETE", f"faults/{fault_id}" if fault_id else "faults")
+    _get(name).ask("DELETE", "faults" if fault_id is None else f"faults/{fault_id}")
     click.echo("cleared", err=True)
 
 
 @command.command()
 @click.argument("state", type=click.Choice(["on", "off"]), required=False)
-@click.option("--scale", type=click.FloatRange(0, min_open=True), help="Multiply AWS's published figures.")
-@_named
-@_plain_errors
+@click.option("--scale", type=Finite(0, min_open=True), help="Multiply AWS's published figures.")
+@with_name
+@plain_errors
 def throttle(state: str | None, scale: float | None, name: str) -> None:
     """AWS's published request quotas: on by default, off or scaled; without an argument, what they are."""
     sandbox = _get(name)
@@ -279,21 +257,13 @@ def _progress(text: str) -> None:
     click.echo(f"  {text}", err=True)
 
 
-def _template_text(template: Path | None) -> str:
-    shipped = Path(__file__).parents[1] / "sandbox" / "default.yaml"
-    checkout = Path(__file__).parents[2] / "configs" / "sandbox.yaml"
-    file = template or (shipped if shipped.exists() else checkout)
-    try:
-        return file.read_text()
-    except OSError as error:
-        raise UsageError(f"the template {file} cannot be read: {error.strerror}") from error
-
-
-def _pairs(given: Sequence[str]) -> dict[str, str]:
-    wrong = [item for item in given if "=" not in item]
-    if wrong:
-        raise UsageError(f"--parameter {wrong[0]!r} is not K=V", hint="as --parameter DesiredCount=3")
-    return {key: value for key, _, value in (item.partition("=") for item in given)}
+def _refuse_differences(running: Any, given: Mapping[str, Any]) -> None:
+    differences = running.ask("POST", "differences", given)
+    if differences:
+        raise UsageError(
+            f"the sandbox {running.name} is running already, and not as asked for: {'; '.join(differences)}",
+            hint="end it first (bluegreen sandbox down), or give the new one another --name",
+        )
 
 
 def _serve_here(order: Mapping[str, Any], output: str) -> None:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,16 @@ class Order:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Order:
         return cls(**{**content, "folder": Path(content["folder"])})
+
+    def differences(self, asked: Mapping[str, Any]) -> list[str]:
+        """What ``asked`` (of the keys of an order, those that somebody gave) wants otherwise."""
+        from bluegreen.sandbox.stack import differences
+
+        placed = [
+            (f"its {key} is {getattr(self, key)}, not {asked[key]}", key) for key in ("region", "port") if key in asked
+        ]
+        others = [text for text, key in placed if asked[key] != getattr(self, key)]
+        return [*others, *differences(self.template, self.parameters, asked)]
 
     def to_json(self) -> dict[str, Any]:
         fields = ("name", "region", "port", "template", "parameters", "patience")
@@ -126,7 +136,7 @@ def _world(order: Order, end: Callable[[], None], progress: Progress) -> Iterato
         world = _rooms(settings, nursery, clock)
         cleanup.callback(world.balancer.stop)
         starting = _in_background(world.balancer.start)
-        _open_api(world, nursery, listening, clock, end, cleanup)
+        _open_api(world, order, nursery, listening, clock, end, cleanup)
         progress(f"API on http://{settings.api_address}:{settings.api_port}")
         starting()
         progress("load balancer started")
@@ -148,7 +158,13 @@ def _rooms(settings: Settings, nursery: Nursery, clock: Clock) -> _World:
 
 
 def _open_api(
-    world: _World, nursery: Nursery, listening: Any, clock: Clock, end: Callable[[], None], cleanup: ExitStack
+    world: _World,
+    order: Order,
+    nursery: Nursery,
+    listening: Any,
+    clock: Clock,
+    end: Callable[[], None],
+    cleanup: ExitStack,
 ) -> None:
     from waitress.server import create_server
 
@@ -170,6 +186,7 @@ def _open_api(
         calls=calls,
         status=world.status,
         stop=end,
+        differences=order.differences,
     )
     gateway = Gateway(
         emulator=create_emulator(world.scheduler, world.balancer),

@@ -52,11 +52,37 @@ def test_a_fault_may_strike_the_third_call_alone() -> None:
         ({"operation": "X", "error": "E", "skip": -1}, "skip"),
         ({"operation": "X", "error": "E", "oops": 1}, "unknown key oops"),
         ({"error": "E"}, "operation"),
+        (
+            {"operation": "elbv2:ModifyListner", "error": "E"},
+            "no call is elbv2:ModifyListner; near it: elbv2:ModifyListener",
+        ),
+        ({"operation": "ModifyListner", "error": "E"}, "no call is ModifyListner; near it: elbv2:ModifyListener"),
+        ({"operation": "elbv3:ModifyListener", "error": "E"}, "no service is named elbv3; near it: elbv2"),
+        ({"operation": "ecs:Descibe*", "error": "E"}, r"no call is ecs:Descibe\*"),
+        ({"operation": "zzz:*", "error": "E"}, "no service is named zzz"),
+        ({"operation": "elbv2:ModifyListener", "latency": float("nan")}, "latency and stale are seconds"),
+        ({"operation": "elbv2:ModifyListener", "stale": float("inf")}, "latency and stale are seconds"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(content: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         Fault.from_json(content)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["ModifyListener", "elbv2:ModifyListener", "ecs:Describe*", "Describe*", "*", "*:List*", "sqs:SendMessage"],
+)
+def test_a_fault_may_be_named_by_a_call_or_a_pattern_of_calls(operation: str) -> None:
+    assert Fault.from_json({"operation": operation, "error": "InternalFailure"}).operation == operation
+
+
+def test_a_fault_that_is_not_there_is_not_cleared() -> None:
+    faults = Faults()
+    faults.add(Fault("elbv2:ModifyListener", error="InternalFailure"))
+    with pytest.raises(LookupError, match="fault 0; in force: 1"):
+        faults.clear(0)
+    assert len(faults.listed()) == 1
 
 
 @pytest.mark.sandbox
@@ -134,6 +160,9 @@ def test_faults_are_added_listed_and_cleared_by_command(sandbox: RunningSandbox)
         sandbox.client("ecs").list_clusters()
     listed = run_cli(sandbox.root, "fault", "list").stdout
     assert "ecs:ListClusters" in listed
+    nobody = run_cli(sandbox.root, "fault", "clear", "0")
+    assert (nobody.returncode, "fault 0; in force: " in nobody.stderr) == (2, True)
+    assert "ecs:ListClusters" in run_cli(sandbox.root, "fault", "list").stdout
     run_cli(sandbox.root, "fault", "clear")
     assert sandbox.client("ecs").list_clusters()["clusterArns"]
     wrong = run_cli(sandbox.root, "fault", "add", "ecs:ListClusters")

@@ -68,8 +68,9 @@ def test_throttles_can_be_scaled_and_turned_off() -> None:
     assert _admitted(throttles, _call("ecs", "RegisterTaskDefinition"), 100) == 10
     throttles.configure(enabled=False)
     assert _admitted(throttles, _call("ecs", "RegisterTaskDefinition"), 500) == 500
-    with pytest.raises(ValueError, match="above 0"):
-        throttles.configure(scale=0)
+    for nonsense in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="is no number above 0"):
+            throttles.configure(scale=nonsense)
 
 
 @pytest.mark.sandbox

@@ -205,7 +205,38 @@ def test_logs_show_what_a_service_s_containers_wrote(sandbox: RunningSandbox) ->
     shown = run_cli(sandbox.root, "logs", "--service", "orders-1", "-n", "5")
     assert shown.returncode == 0
     assert 1 <= len(shown.stdout.splitlines()) <= 5
-    assert run_cli(sandbox.root, "logs", "--service", "nobody").stdout == ""
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["logs", "--task", "nosuch"], "no task is named nosuch; there are: "),
+        (["logs", "--service", "nosuch"], "no service is named nosuch; there are: orders-1, orders-2"),
+        (["throttle", "--scale", "nan"], "nan is no number"),
+        (["calls", "--since", "nan"], "nan is no number"),
+        (["up", "--timeout", "nan"], "nan is no number"),
+        (["up", "--timeout", "-1"], "-1.0 is not in the range"),
+        (["fault", "add", "elbv2:ModifyListner", "--error", "X"], "no call is elbv2:ModifyListner"),
+        (["up", "--parameter", "DesiredCount=7"], "DesiredCount is 2, not 7"),
+        (["up", "--parameter", "Image=orders:7", "--parameter", "Desired=7"], "it has no parameter Desired"),
+        (["up", "--template", "other.yaml"], "its template is another"),
+        (["up", "--region", "eu-west-1"], "its region is us-east-1, not eu-west-1"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_named(sandbox: RunningSandbox, words: list[str], says: str) -> None:
+    (sandbox.root / "other.yaml").write_text("Resources: {}")
+    refused = run_cli(sandbox.root, *words)
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert says in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.sandbox
+def test_an_up_with_the_values_that_are_there_already_says_that_it_runs(sandbox: RunningSandbox) -> None:
+    words = ["--parameter", "DesiredCount=2", "--template", str(_TEMPLATE), "--region", "us-east-1", "--port", "4566"]
+    again = run_cli(sandbox.root, "up", *words)
+    assert (again.returncode, "running already" in again.stderr) == (0, True)
 
 
 @pytest.mark.sandbox
@@ -218,6 +249,8 @@ def test_logs_show_what_a_service_s_containers_wrote(sandbox: RunningSandbox) ->
         (["--template", "resource.yaml"], 2, "resource Listener (AWS::ElasticLoadBalancingV2::Listener)"),
         (["--parameter", "Nonsense=1"], 2, "Nonsense: no such parameter"),
         (["--parameter", "DesiredCount"], 2, "is not K=V"),
+        (["--parameter", "DesiredCount=abc"], 2, "DesiredCount: 'abc' is no number"),
+        (["--parameter", "HealthCheckIntervalSeconds=1"], 2, "HealthCheckIntervalSeconds: 1 is below 5"),
         (["--name", "../up"], 2, "is no name"),
     ],
 )

@@ -3,6 +3,7 @@
 GET    /_sandbox/status                          listeners, services, tasks, target groups
 GET    /_sandbox/calls?since=EPOCH&after=NUMBER  API calls, oldest first
 GET    /_sandbox/logs?service=&task=&lines=      output of the containers
+POST   /_sandbox/differences                     {"template", "parameters", "region", "port"}: what is otherwise
 GET    /_sandbox/faults                          faults in force
 POST   /_sandbox/faults                          add one (see Fault); DELETE clears, /ID one of them
 GET    /_sandbox/policies                        what each access key may do; one without a policy, everything
@@ -16,7 +17,7 @@ POST   /_sandbox/stop                            end the sandbox
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -45,6 +46,7 @@ class Control:
         calls: CallLog,
         status: Callable[[], dict[str, Any]],
         stop: Callable[[], None],
+        differences: Callable[[Body], Sequence[str]],
     ) -> None:
         self._scheduler = scheduler
         self._throttles = throttles
@@ -53,6 +55,7 @@ class Control:
         self._calls = calls
         self._status = status
         self._stop = stop
+        self._differences = differences
         self.reset: Callable[[], None] = calls.reset
 
     def __call__(self, environ: Environ) -> Answer:
@@ -74,6 +77,7 @@ class Control:
             ("GET", "status"): lambda _, __, ___: self._status(),
             ("GET", "calls"): self._get_calls,
             ("GET", "logs"): self._get_logs,
+            ("POST", "differences"): lambda _, __, body: list(self._differences(body)),
             ("GET", "faults"): lambda _, __, ___: self._faults.listed(),
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._clear_faults,
@@ -90,8 +94,15 @@ class Control:
         return self._calls.since(float(query.get("since", 0)), int(query.get("after", 0)))
 
     def _get_logs(self, _: str, query: Mapping[str, str], __: Body) -> Any:
-        lines = int(query.get("lines", 100))
-        return list(self._scheduler.logs(service=query.get("service"), task_id=query.get("task"), lines=lines))
+        lines, service, task = int(query.get("lines", 100)), query.get("service"), query.get("task")
+        tasks = self._scheduler.tasks()
+        services = {each["service"] for each in self._status()["services"]} | {each.service for each in tasks}
+        if service is not None and service not in services:
+            raise ValueError(f"no service is named {service}; there are: {', '.join(sorted(filter(None, services)))}")
+        if task is not None and not any(each.task_id.startswith(task) for each in tasks):
+            known = ", ".join(each.task_id for each in tasks) or "none"
+            raise ValueError(f"no task is named {task}; there are: {known}")
+        return list(self._scheduler.logs(service=service, task_id=task, lines=lines))
 
     def _add_fault(self, _: str, __: Mapping[str, str], body: Body) -> Any:
         fault = self._faults.add(Fault.from_json(body))

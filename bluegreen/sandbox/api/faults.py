@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import math
 import random
 import threading
 from collections import deque
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from bluegreen.clock import Clock
+from bluegreen.sandbox.api import operations
 from bluegreen.sandbox.api.answer import Answer
 from bluegreen.sandbox.api.request import Call
 
@@ -61,8 +63,8 @@ class Fault:
             raise ValueError("operation is empty")
         if not 0 < self.rate <= 1:
             raise ValueError(f"rate {self.rate} is not above 0 and at most 1")
-        if self.latency < 0 or (self.stale is not None and self.stale < 0):
-            raise ValueError("latency and stale are seconds, not below 0")
+        if not all(0 <= seconds < math.inf for seconds in (self.latency, self.stale or 0.0)):
+            raise ValueError("latency and stale are seconds, from 0")
         if self.times is not None and self.times < 1:
             raise ValueError(f"times {self.times} is below 1")
         if self.skip < 0:
@@ -71,6 +73,7 @@ class Fault:
             raise ValueError(f"status {self.status} is not an error's (400 to 599)")
         if self.error is None and not self.latency and self.stale is None:
             raise ValueError("the fault does nothing: give error, latency or stale")
+        operations.check(self.operation)
 
     def concerns(self, call: Call) -> bool:
         name = call.name if ":" in self.operation else call.operation
@@ -93,12 +96,12 @@ class Faults:
             return fault
 
     def clear(self, fault_id: int | None = None) -> None:
-        """Raises KeyError when there is no such fault."""
+        """Raises LookupError, with those that there are, when there is no such fault."""
         with self._lock:
             if fault_id is None:
                 self._faults.clear()
-            else:
-                del self._faults[fault_id]
+            elif self._faults.pop(fault_id, None) is None:
+                raise LookupError(f"fault {fault_id}; in force: {', '.join(map(str, self._faults)) or 'none'}")
 
     def listed(self) -> Sequence[dict[str, Any]]:
         with self._lock:

@@ -6,6 +6,7 @@ Amazon ECS API reference, "Request throttling for the Amazon ECS API".
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,8 +69,8 @@ class Throttles:
 
     def configure(self, *, enabled: bool | None = None, scale: float | None = None) -> None:
         """Raises ValueError for a scale that is not positive. Every bucket is full again afterwards."""
-        if scale is not None and scale <= 0:
-            raise ValueError(f"scale {scale} is not above 0")
+        if scale is not None and not 0 < scale < math.inf:
+            raise ValueError(f"scale {scale:g} is no number above 0")
         with self._lock:
             self.enabled = self.enabled if enabled is None else enabled
             self.scale = self.scale if scale is None else scale
