@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -165,7 +165,7 @@ def test_envoy_that_dies_comes_back_with_what_it_served(stand: Stand) -> None:
     assert stand.shares(80, 5) == {"blue": 5}
 
 
-def series(stand: Stand, name: str, **dimensions: str) -> float:
+def series(stand: Stand, name: str, statistic: Literal["Sum", "Maximum"] = "Sum", **dimensions: str) -> float:
     now = naive(SystemClock().now())
     found = stand.cloudwatch.get_metric_statistics(
         Namespace="AWS/ApplicationELB",
@@ -174,9 +174,9 @@ def series(stand: Stand, name: str, **dimensions: str) -> float:
         StartTime=now - timedelta(minutes=5),
         EndTime=now + timedelta(minutes=1),
         Period=3600,
-        Statistics=["Sum"],
+        Statistics=[statistic],
     )["Datapoints"]
-    return float(sum(each["Sum"] for each in found))
+    return float(sum(each[statistic] for each in found))
 
 
 def test_what_was_seen_reaches_cloudwatch_for_both_listeners_of_a_group(stand: Stand) -> None:
@@ -203,6 +203,17 @@ def test_what_was_seen_reaches_cloudwatch_for_both_listeners_of_a_group(stand: S
     assert series(stand, "RequestCount", **balancer) == 25
     stand.until(lambda: 0 < series(stand, "TargetResponseTime", **of_group) < 5)
     assert series(stand, "HealthyHostCount", **of_group) >= 1
+
+
+def test_healthy_and_unhealthy_hosts_of_a_group_reach_cloudwatch(stand: Stand) -> None:
+    sick, well = stand.backend("sick"), stand.backend("well")
+    sick.health = 503
+    group = stand.target_group("blue", sick, well)
+    stand.listener(80, forward((group, 1)))
+    stand.until(lambda: set(stand.states(group).values()) == {"healthy", "unhealthy"})
+    of_group = {"TargetGroup": group.split(":")[-1], "LoadBalancer": stand.front.partition("loadbalancer/")[2]}
+    counts = ("HealthyHostCount", "UnHealthyHostCount")
+    stand.until(lambda: [series(stand, name, "Maximum", **of_group) for name in counts] == [1, 1])
 
 
 def alarm_state(stand: Stand, name: str) -> dict[str, Any]:

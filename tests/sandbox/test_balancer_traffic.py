@@ -254,6 +254,17 @@ def test_group_stickiness_keeps_a_client_on_its_target_group(stand: Stand) -> No
     assert set(stand.shares(80, 60)) == {"blue", "green"}
 
 
+def test_a_client_s_group_cookie_holds_it_on_a_group_whose_weight_is_0_by_now(stand: Stand) -> None:
+    blue, green, listener = pair_of_groups(stand)
+    for weights in (((blue, 1), (green, 0)), ((blue, 0), (green, 1))):
+        stand.elb.modify_listener(ListenerArn=listener, DefaultActions=[forward(*weights, sticky=60)])
+        stand.balancer.reconcile()
+        if weights[0][1]:
+            cookie = next(each for each in stand.get(80).cookies if each.startswith("AWSALBTG=")).partition(";")[0]
+    assert {stand.get(80, "/", Cookie=cookie).body.partition("\n")[0] for _ in range(20)} == {"blue"}
+    assert stand.shares(80, 20) == {"green": 20}
+
+
 def test_target_stickiness_keeps_a_client_on_its_target(stand: Stand) -> None:
     group = stand.target_group("blue", stand.backend("one"), stand.backend("two"))
     stand.attributes(group, {"stickiness.enabled": "true", "stickiness.type": "lb_cookie"})

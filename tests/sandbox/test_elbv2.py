@@ -165,6 +165,20 @@ def test_a_rule_keeps_its_conditions_when_its_actions_are_modified(balancer: Bal
         balancer.elb.modify_rule(RuleArn=rule["RuleArn"], Actions=balancer.forward((one, -1)))
 
 
+def test_a_target_group_checks_as_aws_does_by_default(balancer: Balancer) -> None:
+    made = balancer.elb.create_target_group(Name="plain", VpcId=balancer.vpc, Protocol="HTTP", Port=80, TargetType="ip")
+    balancer.groups.append(made["TargetGroups"][0]["TargetGroupArn"])
+    shown = balancer.elb.describe_target_groups(Names=["plain"])["TargetGroups"][0]
+    names = ("Protocol", "Port", "Path", "Enabled", "IntervalSeconds", "TimeoutSeconds")
+    told = {name: shown[f"HealthCheck{name}"] for name in names}
+    assert told == {
+        "Protocol": "HTTP", "Port": "traffic-port", "Path": "/",
+        "Enabled": True, "IntervalSeconds": 30, "TimeoutSeconds": 5,
+    }  # fmt: skip
+    assert (shown["HealthyThresholdCount"], shown["UnhealthyThresholdCount"]) == (5, 2)
+    assert shown["Matcher"] == {"HttpCode": "200"}
+
+
 def test_rules_come_in_order_of_priority_with_the_default_last(balancer: Balancer) -> None:
     one = balancer.group("a")
     made = {}

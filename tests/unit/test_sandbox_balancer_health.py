@@ -108,6 +108,15 @@ def test_group_of_unhealthy_targets_fails_open_but_initial_ones_stay_out(board: 
     assert statuses(board) == {ONE: "HEALTHY", TWO: "UNHEALTHY"}
 
 
+def test_targets_of_a_group_whose_checks_are_off_are_unavailable_and_get_requests(board: HealthBoard) -> None:
+    board.sync(Snapshot())
+    board.sync(in_use(replace(GROUP, check=replace(CHECK, enabled=False))))
+    told = {(each.state, each.reason) for each in board.states(GROUP.arn)}
+    assert told == {("unavailable", "Target.HealthCheckDisabled")}
+    assert statuses(board) == {ONE: "HEALTHY", TWO: "HEALTHY"}
+    assert not list(board.watches())
+
+
 def test_outcome_of_a_check_begun_before_a_new_registration_is_ignored(board: HealthBoard) -> None:
     stale = next(each for each in board.watches() if each.target == ONE)
     board.sync(in_use(replace(GROUP, targets=(TWO,))))

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bluegreen.sandbox.balancer.cloudwatch import Sample, statistic, trimmed_count
-from bluegreen.sandbox.balancer.metrics import Seen, parse, request_counts, response_times
+from bluegreen.sandbox.balancer.metrics import Seen, host_counts, parse, request_counts, response_times
+from bluegreen.sandbox.balancer.model import Forward, Listener, LoadBalancer, Rule, Snapshot, TargetGroup, Weighted
 
 LB = ("LoadBalancer", "app/lb/1")
 GROUP = ("TargetGroup", "targetgroup/g/2")
@@ -44,6 +45,14 @@ def test_reset_target_counts_as_a_request_and_a_502_but_not_as_a_target_code() -
 
 def test_fixed_response_is_no_error_of_the_load_balancer() -> None:
     assert counted(404, "direct_response", group="") == {("HTTP_Fixed_Response_Count", "LoadBalancer"): 3.0}
+
+
+def test_hosts_are_counted_by_their_health_for_each_group_that_a_rule_names() -> None:
+    used, idle = (TargetGroup(f"arn:x:targetgroup/{name}/2", name) for name in ("g", "idle"))
+    listener = Listener("arn:x:listener/app/lb/1/2", 80, "HTTP", (Rule("rule", Forward((Weighted(used.arn, 0),))),))
+    snapshot = Snapshot((LoadBalancer("arn:x:loadbalancer/app/lb/1", "lb", (listener,)),), (used, idle))
+    found = list(host_counts(snapshot, {used.arn: (2, 1), idle.arn: (5, 5)}))
+    assert found == [("HealthyHostCount", 2.0, (GROUP, LB)), ("UnHealthyHostCount", 1.0, (GROUP, LB))]
 
 
 def test_zero_is_not_reported() -> None:

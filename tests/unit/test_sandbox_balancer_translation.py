@@ -72,6 +72,12 @@ def test_sticky_forward_asks_each_cookie_before_it_draws() -> None:
     assert all("Max-Age=30" in str(share) for share in shares)
 
 
+def test_sticky_forward_honours_the_cookie_of_a_group_without_weight() -> None:
+    found = routes(Forward((Weighted(BLUE.arn, 0), Weighted(GREEN.arn, 1)), cookie_seconds=30))
+    shares = [each["route"]["weighted_clusters"]["clusters"] for each in found]
+    assert [[each["name"] for each in share] for share in shares] == [["blue/1"], ["green/2"], ["green/2"]]
+
+
 def test_rules_keep_their_order() -> None:
     statuses = [each["direct_response"]["status"] for each in routes(FixedResponse(201), FixedResponse(202))]
     assert statuses == [201, 202]
