@@ -165,7 +165,7 @@ def test_envoy_that_dies_comes_back_with_what_it_served(stand: Stand) -> None:
     assert stand.shares(80, 5) == {"blue": 5}
 
 
-def series(stand: Stand, name: str, statistic: Literal["Sum", "Maximum"] = "Sum", **dimensions: str) -> float:
+def series(stand: Stand, name: str, dimensions: dict[str, str], statistic: Literal["Sum", "Maximum"] = "Sum") -> float:
     now = naive(SystemClock().now())
     found = stand.cloudwatch.get_metric_statistics(
         Namespace="AWS/ApplicationELB",
@@ -192,17 +192,17 @@ def test_what_was_seen_reaches_cloudwatch_for_both_listeners_of_a_group(stand: S
     stand.shares(8080, 2, "/status/404")
     stand.get(9090)
     of_group = {"TargetGroup": group.split(":")[-1], "LoadBalancer": stand.front.partition("loadbalancer/")[2]}
-    stand.until(lambda: series(stand, "RequestCount", **of_group) == 25)
+    stand.until(lambda: series(stand, "RequestCount", of_group) == 25)
     balancer = {"LoadBalancer": of_group["LoadBalancer"]}
-    stand.until(lambda: series(stand, "HTTPCode_ELB_5XX_Count", **balancer) == 1)
+    stand.until(lambda: series(stand, "HTTPCode_ELB_5XX_Count", balancer) == 1)
     counted = {
-        name: series(stand, name, **of_group)
+        name: series(stand, name, of_group)
         for name in ("HTTPCode_Target_2XX_Count", "HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count")
     }
     assert list(counted.values()) == [20, 2, 3]
-    assert series(stand, "RequestCount", **balancer) == 25
-    stand.until(lambda: 0 < series(stand, "TargetResponseTime", **of_group) < 5)
-    assert series(stand, "HealthyHostCount", **of_group) >= 1
+    assert series(stand, "RequestCount", balancer) == 25
+    stand.until(lambda: 0 < series(stand, "TargetResponseTime", of_group) < 5)
+    assert series(stand, "HealthyHostCount", of_group) >= 1
 
 
 def test_healthy_and_unhealthy_hosts_of_a_group_reach_cloudwatch(stand: Stand) -> None:
@@ -213,7 +213,7 @@ def test_healthy_and_unhealthy_hosts_of_a_group_reach_cloudwatch(stand: Stand) -
     stand.until(lambda: set(stand.states(group).values()) == {"healthy", "unhealthy"})
     of_group = {"TargetGroup": group.split(":")[-1], "LoadBalancer": stand.front.partition("loadbalancer/")[2]}
     counts = ("HealthyHostCount", "UnHealthyHostCount")
-    stand.until(lambda: [series(stand, name, "Maximum", **of_group) for name in counts] == [1, 1])
+    stand.until(lambda: [series(stand, name, of_group, "Maximum") for name in counts] == [1, 1])
 
 
 def alarm_state(stand: Stand, name: str) -> dict[str, Any]:
