@@ -61,13 +61,22 @@ def roll_back(
 ) -> None:
     """Also what ``abort`` does. Raises what the driver raises, RolledBackError, and DeadlineError when not safe."""
     from bluegreen.cli.driving import drive
-    from bluegreen.drivers.background import finish_in_the_background
+    from bluegreen.drivers.background import attend_in_the_background, finish_in_the_background
     from bluegreen.drivers.rollback import rollback
 
     finisher = None if wait else finish_in_the_background
     drive(
         app,
-        lambda reporter: rollback(session, service, reporter, to=to, reason=reason, force=force, finisher=finisher),
+        lambda reporter: rollback(
+            session,
+            service,
+            reporter,
+            to=to,
+            reason=reason,
+            force=force,
+            finisher=finisher,
+            attendant=attend_in_the_background,
+        ),
         live=False,
         verdict=_verdict,
         summary=_summary,

@@ -118,7 +118,8 @@ def _test_header(test: TestRoute | None) -> str | None:
 
 
 def _deadlines(section: DeadlinesSection) -> Deadlines:
-    return Deadlines(**(section.model_dump() | {"on_hold": Consequence(section.on_hold)}))
+    chosen = {"on_hold": Consequence(section.on_hold), "on_deadline": Consequence(section.on_deadline)}
+    return Deadlines(**(section.model_dump() | chosen))
 
 
 def _hooks(model: Configuration, written: object, kinds: Kinds) -> Iterator[HookSpec]:

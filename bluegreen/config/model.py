@@ -166,14 +166,24 @@ class Health(Part):
 
 
 class DeadlinesSection(Part):
-    """The longest a phase may take beyond its own waits; when one passes, the deployment rolls back."""
+    """The longest a phase may take beyond its own waits, and what follows when one passes."""
 
     launch: PositiveTime = Field(default=_DEADLINES.launch, description="Until green is healthy.")
     test: PositiveTime = Field(default=_DEADLINES.test, description="Until the tests have passed.")
     shift: PositiveTime = Field(
-        default=_DEADLINES.shift, description="Until green has all traffic, the steps' waits not counted."
+        default=_DEADLINES.shift,
+        description="Until green has all traffic, the steps' waits not counted; and as long beyond the bake.",
     )
-    teardown: PositiveTime = Field(default=_DEADLINES.teardown, description="Until blue is scaled in.")
+    teardown: PositiveTime = Field(
+        default=_DEADLINES.teardown, description="Until blue is scaled in; it holds when that passes."
+    )
+    rollback: TimeOrNever = Field(
+        default=_DEADLINES.rollback,
+        description="Until blue has all traffic again, or never; it holds when that passes.",
+    )
+    on_deadline: Literal["rollback", "hold"] = Field(
+        default=_DEADLINES.on_deadline.value, description="What follows when launch, test, shift or bake pass theirs."
+    )
     blind: PositiveTime = Field(default=_DEADLINES.blind, description="How long a gate may be impossible to read.")
     no_data: PositiveTime = Field(
         default=_DEADLINES.no_data,
@@ -183,7 +193,8 @@ class DeadlinesSection(Part):
         default=_DEADLINES.hold, description="How long a held deployment waits for a person, or never."
     )
     on_hold: Literal["rollback", "hold"] = Field(
-        default=_DEADLINES.on_hold.value, description="What follows when nobody answers, or a gate fires meanwhile."
+        default=_DEADLINES.on_hold.value,
+        description="What follows when nobody answers, or a gate fires meanwhile; a teardown or a rollback holds on.",
     )
 
 

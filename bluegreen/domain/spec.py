@@ -160,8 +160,9 @@ class HealthSpec:
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """The longest a phase may take beyond its own waits, and what then follows.
+    """The longest a phase may take beyond its own waits, and what then follows (``on_deadline``).
 
+    A teardown and a rollback hold in any case. ``rollback``: until blue has all traffic again, None for ever.
     ``blind``: how long a gate may be impossible to read. ``no_data``: how long the first step and the bake wait beyond
     their time for a gate that measured nothing. ``hold``: how long a person may take, None for ever.
     """
@@ -170,6 +171,8 @@ class Deadlines:
     test: float = 1800.0
     shift: float = 3600.0
     teardown: float = 1800.0
+    rollback: float | None = 1800.0
+    on_deadline: Consequence = Consequence.ROLL_BACK
     blind: float = 120.0
     no_data: float = 300.0
     hold: float | None = 86400.0

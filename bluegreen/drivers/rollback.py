@@ -60,9 +60,10 @@ def rollback(
     reason: str | None = None,
     force: bool = False,
     finisher: Successor | None = None,
+    attendant: Successor | None = None,
 ) -> Deployment:
     """Bring the service back. Returns once it is safe, leaving the clean-up to the ``finisher``; without one, once
-    green is drained and scaled in too.
+    green is drained and scaled in too. A redeployment that holds is left to the ``attendant``.
 
     Raises RefusedError when there is nothing to go back to, StoreUnavailableError when the record cannot be read.
     """
@@ -72,7 +73,7 @@ def rollback(
     if planned.target is None:
         otherwise = f"bluegreen history {service}; --to RELEASE names another release"
         raise RefusedError(planned.summary, hint=planned.hint or otherwise)
-    return _redeploy(session, service, planned.target, reporter, reason)
+    return _redeploy(session, service, planned.target, reporter, reason, attendant)
 
 
 # Private
@@ -215,14 +216,17 @@ def _enough(session: Session, d: Deployment) -> bool:
     return facts.blue_at is not None and session.clock.now() - facts.blue_at > PATIENCE_FOR_THE_OTHER
 
 
-def _redeploy(session: Session, service: str, target: Release, reporter: Reporter, reason: str | None) -> Deployment:
+def _redeploy(
+    session: Session, service: str, target: Release, reporter: Reporter, reason: str | None, attendant: Successor | None
+) -> Deployment:
     from bluegreen.drivers.foreground import deploy
 
     last = session.store.history(service, 1)[0]
     session.region = last.spec.region
     request = ReleaseRequest(task_definition=target.task_definition, reason=reason or f"rollback to {target.id}")
     condemns = reason or "replaced by a rollback"
-    return deploy(session, emergency(last.spec), request, reporter, force=True, condemns=condemns)
+    spec = emergency(last.spec)
+    return deploy(session, spec, request, reporter, force=True, attendant=attendant, condemns=condemns)
 
 
 def emergency(spec: Spec) -> Spec:

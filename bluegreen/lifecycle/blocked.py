@@ -34,7 +34,15 @@ def blocked(work: Work, error: BluegreenError) -> Outcome:
         raise error
     if work.deployment.phase is Phase.PENDING and not isinstance(error, CredentialsError):
         return Reject(f"nothing was launched: {error.message}")
-    return Hold(_kind(error), f"{error.message}. {_what_stands(work)}", _way_out(work, error))
+    return Hold(_kind(error), f"{error.message}. {what_stands(work)}", _way_out(work, error))
+
+
+def what_stands(work: Work) -> str:
+    """Where each production route sends traffic, and who watches it: for a hold that no longer drives on."""
+    splits = "; ".join(_stands(work, route) for route in work.deployment.routes)
+    if work.deployment.phase is Phase.ROLLBACK:
+        return f"The rollback is not done: {splits}"
+    return f"{splits}. Until the deployment goes on, only bluegreen attend watches it"
 
 
 # Private
@@ -42,13 +50,6 @@ def blocked(work: Work, error: BluegreenError) -> Outcome:
 
 def _kind(error: BluegreenError) -> HoldKind:
     return HoldKind.PERMISSION if isinstance(error, AccessDeniedError | CredentialsError) else HoldKind.REFUSED
-
-
-def _what_stands(work: Work) -> str:
-    splits = "; ".join(_stands(work, route) for route in work.deployment.routes)
-    if work.deployment.phase is Phase.ROLLBACK:
-        return f"The rollback is not done: {splits}"
-    return f"{splits}. Until the deployment goes on, only bluegreen attend watches it"
 
 
 def _stands(work: Work, route: Route) -> str:

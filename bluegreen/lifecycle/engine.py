@@ -15,6 +15,7 @@ from bluegreen.domain.events import Event, Kind
 from bluegreen.domain.health import Observation
 from bluegreen.domain.release import KnownGood, Quarantined, Release, ReleaseRequest
 from bluegreen.domain.service import Lease, ServiceState
+from bluegreen.domain.spec import Consequence
 from bluegreen.lifecycle import control
 from bluegreen.lifecycle.blocked import FOR_GOOD, PASSING, blocked
 from bluegreen.lifecycle.holding import nobody_decided
@@ -185,7 +186,13 @@ class Engine:
     def _take_over_rollback(self, work: Work, facts: RollbackFacts) -> None:
         known = work.deployment.rollback
         assert known is not None
-        work.record(hold=None, rollback=late.joined(known, facts), driver=work.lease.token)
+        limit = work.deployment.spec.deadlines.rollback
+        work.record(
+            hold=None,
+            rollback=late.joined(known, facts),
+            driver=work.lease.token,
+            deadline=None if limit is None else work.now() + limit,
+        )
 
     def _overdue(self, work: Work) -> Outcome | None:
         d = work.deployment
@@ -195,8 +202,11 @@ class Engine:
             return None
         waited = f": {d.waiting.reason}" if d.waiting else ""
         reason = f"phase {d.phase.value} passed its deadline{waited}"
+        as_long = f"bluegreen resume {d.service} (gives it as long again)"
         if d.phase is Phase.TEARDOWN:
-            return Hold(HoldKind.DEADLINE, reason, f"bluegreen resume {d.service}")
+            return Hold(HoldKind.DEADLINE, reason, as_long)
+        if d.spec.deadlines.on_deadline is Consequence.HOLD:
+            return Hold(HoldKind.DEADLINE, reason, f"{as_long}, or bluegreen rollback {d.service}")
         return Reject(reason)
 
     def _still_held(self, work: Work) -> Outcome:
@@ -244,6 +254,7 @@ def _entering(d: Deployment, dest: Phase, now: float) -> dict[str, Any]:
         Phase.SHIFT: limits.shift,
         Phase.BAKE: d.spec.bake + limits.shift,
         Phase.TEARDOWN: limits.teardown + d.spec.settle,
+        Phase.ROLLBACK: limits.rollback,
     }.get(dest)
     ended = tuple(replace(span, ended_at=span.ended_at or now) for span in d.spans)
     return {

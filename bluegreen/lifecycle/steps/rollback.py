@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from bluegreen.domain.deployment import Phase, RollbackFacts, Route, Written
+from bluegreen.domain.deployment import HoldKind, Phase, RollbackFacts, Route, Written
 from bluegreen.domain.events import Kind
 from bluegreen.domain.health import LiveRoute, SlotHealth
 from bluegreen.domain.split import ALL_BLUE, Split
 from bluegreen.errors import AccessDeniedError, BluegreenError, NotFoundError, RefusedError
-from bluegreen.lifecycle.outcome import Outcome, Wait
+from bluegreen.lifecycle.blocked import what_stands
+from bluegreen.lifecycle.outcome import Hold, Outcome, Wait
 from bluegreen.lifecycle.routes import late, routing
 from bluegreen.lifecycle.work import Work
 from bluegreen.together import both
@@ -27,7 +28,7 @@ def run(work: Work) -> Outcome:
     if facts.blue_at is None:
         waiting = _put_blue_back(work, facts)
         if waiting is not None:
-            return waiting
+            return _in_time(work, waiting)
     if _facts(work).safe_at is None:
         # The users are safe: whoever waits for that word may leave before what the deployment changed is put back.
         return _until_no_other_write(work) or Wait("blue is safe", 0.0)
@@ -103,6 +104,19 @@ def _put_blue_back(work: Work, facts: RollbackFacts) -> Outcome | None:
 
 def _not_found(routes: tuple[Route, ...], refused: dict[str, BluegreenError]) -> list[Route]:
     return [route for route in routes if isinstance(refused.get(route.arn), NotFoundError)]
+
+
+def _in_time(work: Work, waiting: Outcome) -> Outcome:
+    """Somebody must know that users are still on green; a rollback that is typed again begins its time anew."""
+    d = work.deployment
+    if d.deadline is None or work.now() < d.deadline or not isinstance(waiting, Wait):
+        return waiting
+    way_out = (
+        f"bluegreen resume {d.service} (waits as long again), "
+        f"or bluegreen rollback {d.service} --force (sends traffic to blue as it is)"
+    )
+    reason = f"the rollback passed its deadline: {waiting.reason}. {what_stands(work)}"
+    return Hold(HoldKind.DEADLINE, reason, way_out)
 
 
 def _find_again(work: Work, missing: list[Route], blue: NotFoundError | None = None) -> Outcome:
