@@ -26,7 +26,7 @@ def lifecycle_page() -> str:
             "<!-- Written by scripts/docs from bluegreen/lifecycle/table.py. -->",
             "",
             "A deployment ends `succeeded` or `rolled_back`; there is no third end. Any phase may *hold* for a person.",
-            "One that passes its deadline rolls back, or holds (`deadlines.on_deadline`); a teardown and a rollback hold.",
+            "One that passes its deadline rolls back, or holds (`deadlines.on_deadline`); teardown and rollback hold.",
             "",
             "```mermaid",
             *_diagram(),
