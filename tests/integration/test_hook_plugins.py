@@ -57,9 +57,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bluegreen.notifiers": {"broken": "bluegreen_broken:Notifier"},
     }
     bad = wheel(work, "bluegreen-broken", "raise RuntimeError('half installed')", points)
+    groups = ("bluegreen.hooks", "bluegreen.gates", "bluegreen.notifiers")
+    quits = {group: {"quits": "bluegreen_quits:Kind"} for group in groups}
+    quitter = wheel(work, "bluegreen-quits", "import sys; sys.exit(0)", quits)
     site = work / "site"
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", site, good, bad],
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", site, good, bad, quitter],
         check=True,
     )
     return site
@@ -126,6 +129,15 @@ def test_a_broken_plug_in_is_named_and_breaks_no_other_run(installed: Path) -> N
     assert run(installed, gate="broken", settings={}, at=MONDAY)[0] == "ConfigurationError"
 
 
+def test_a_plug_in_that_ends_the_process_when_it_is_imported_is_a_configuration_error_and_no_success(
+    installed: Path,
+) -> None:
+    for kind in ("hook", "gate"):
+        said, text = run(installed, **{kind: "quits"}, settings={}, at=MONDAY)
+        assert said == "ConfigurationError"
+        assert "the plug-in quits (bluegreen_quits:Kind) is broken: SystemExit: 0" in text
+
+
 def test_a_configuration_with_a_plug_in_is_accepted_and_one_without_it_names_what_is_missing(
     installed: Path, tmp_path: Path
 ) -> None:
@@ -161,7 +173,7 @@ from dataclasses import replace
 folder = Path(sys.argv[1])
 notify = tuple(
     NotifySpec(kind, kind, {"file": str(folder / "told")} if kind == "logbook" else {}, (Moment.SUCCEEDED,))
-    for kind in ("broken", "logbook")
+    for kind in ("broken", "quits", "logbook")
 )
 stage = Stage(replace(SPEC, notify=notify))
 telling = ToldLazily(stage.recorder, lambda s: build_notifier(s, {}, folder, SystemClock(), Links()), SystemClock())
@@ -183,7 +195,8 @@ def test_a_broken_notifier_that_is_installed_fails_no_deployment_and_keeps_no_ot
     )
     phase, *problems = json.loads(done.stdout)
     assert phase == "succeeded"
-    assert len(problems) == 1
+    assert len(problems) == 2
+    assert "SystemExit: 0" in problems[1]
     assert "notifier broken was not told that orders succeeded" in problems[0]
     assert "half installed" in problems[0]
     assert (tmp_path / "told").read_text().startswith("orders succeeded: succeeded: ")
