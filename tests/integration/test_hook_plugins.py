@@ -62,7 +62,20 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     quitter = wheel(work, "bluegreen-quits", "import sys; sys.exit(0)", quits)
     site = work / "site"
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", site, good, bad, quitter],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-index",
+            "--no-deps",
+            "--target",
+            site,
+            good,
+            bad,
+            quitter,
+        ],
         check=True,
     )
     return site
