@@ -90,7 +90,9 @@ class _Attendant:
 
     def _gate_fires(self, d: Deployment) -> str | None:
         """Not where the configuration leaves every hold to people."""
-        return self._gates.firing(d) if d.spec.deadlines.on_hold is Consequence.ROLL_BACK else None
+        if d.spec.deadlines.on_hold is not Consequence.ROLL_BACK:
+            return None
+        return self._gates.firing(d, self._session.clock.now())
 
     def _green_is_dead(self, d: Deployment, dead: bool) -> str | None:
         """Not one target is healthy: that is no matter of taste."""

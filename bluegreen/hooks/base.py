@@ -107,13 +107,14 @@ class Watch:
     ``since``: when, in epoch seconds, the shift or the bake began to be watched, None before green has any traffic; a
     series begins anew with it. ``first``: when green got its first traffic. ``comparing``: both sides have traffic now.
     ``memory``: what the gate's last reading asked to be kept, also by a driver that died since; empty where there was
-    none.
+    none. ``every``: seconds from one look to the next.
     """
 
     since: float | None = None
     comparing: bool = False
     memory: Mapping[str, object] = field(default_factory=dict)
     first: float | None = None
+    every: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

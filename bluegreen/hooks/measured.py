@@ -79,7 +79,7 @@ class SeriesGate:
 
     def _current(self, watch: Watch, now: float) -> Series:
         known = self._series or Series.remembered(watch.memory, self._settings.interval)
-        stale = max(_STALE, 3 * self._settings.interval)
+        stale = max(_STALE, 3 * max(self._settings.interval, watch.every))
         if known is not None and known.began >= (watch.since or 0.0) and now - known.looked <= stale:
             return known
         first = next((at for at in (watch.first, watch.since) if at is not None), now)

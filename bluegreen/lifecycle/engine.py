@@ -25,7 +25,7 @@ from bluegreen.lifecycle.routes import late
 from bluegreen.lifecycle.steps import STEPS, Step
 from bluegreen.lifecycle.table import ONWARD, Trigger
 from bluegreen.lifecycle.undo.reverting import whole_of
-from bluegreen.lifecycle.work import Work, World
+from bluegreen.lifecycle.work import Looks, Work, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,15 @@ class Engine:
         self._steps = steps
         self._lifecycle = Lifecycle()
         self._seen: Observation | None = None
+        self._looks = Looks()
         self.urgent = False
         """Users are on a release that is being rolled back: no call waits longer than it must."""
 
     def tick(self, deployment_id: str, lease: Lease) -> Ticked:
         """Advance by one step. Raises PreemptedError once another driver holds the service, and the AwsError family."""
         lease, state = self._renewed(lease)
-        work = Work.after(self._seen, self._world, self._world.store.load(deployment_id), lease, state)
+        d = self._world.store.load(deployment_id)
+        work = Work.after(self._seen, self._looks, self._world, d, lease, state)
         if work.deployment.ended:
             return Ticked(work.deployment, work.lease, None)
         self._hurry(work.deployment)

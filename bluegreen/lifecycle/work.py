@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,20 @@ class World:
 
 
 @dataclass(slots=True)
+class Looks:
+    """When this driver looked at the gates, and when it wrote what they showed (epoch seconds).
+
+    It goes from tick to tick and into no record: who drives on, looks at once.
+    """
+
+    at: float = -math.inf
+    written: float = -math.inf
+
+
+@dataclass(slots=True)
 class Work:
+    """``looked``: in this tick the gates were looked at."""
+
     world: World
     deployment: Deployment
     lease: Lease
@@ -53,15 +67,31 @@ class Work:
     live_seen: dict[str, Split] = field(default_factory=dict)
     gates_seen: dict[str, str] = field(default_factory=dict)
     routes_at: float = 0.0
+    looks: Looks = field(default_factory=Looks)
+    looked: bool = False
 
     @classmethod
     def after(
-        cls, seen: Observation | None, world: World, deployment: Deployment, lease: Lease, state: ServiceState
+        cls,
+        seen: Observation | None,
+        looks: Looks,
+        world: World,
+        deployment: Deployment,
+        lease: Lease,
+        state: ServiceState,
     ) -> Work:
         """With what earlier ticks saw: a step looks only at what it decides on, a person wants to see it all."""
         known = seen or Observation()
         return cls(
-            world, deployment, lease, state, dict(known.slots), dict(known.live), dict(known.gates), known.routes_at
+            world,
+            deployment,
+            lease,
+            state,
+            dict(known.slots),
+            dict(known.live),
+            dict(known.gates),
+            known.routes_at,
+            looks,
         )
 
     def now(self) -> float:

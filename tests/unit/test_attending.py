@@ -23,9 +23,10 @@ from tests.stage import NEW, SPEC, ScriptedGate, Stage
 HOUR = 3600.0
 
 
-def held(**deadlines: Any) -> Stage:
+def held(gate_interval: float = 5.0, **deadlines: Any) -> Stage:
     """Green has 5%, a gate cannot tell, and nobody drives."""
-    spec = replace(SPEC, gates=(GateSpec("errors", "alarm"),), deadlines=Deadlines(**deadlines))
+    gates = (GateSpec("errors", "alarm"),)
+    spec = replace(SPEC, gates=gates, deadlines=Deadlines(**deadlines), gate_interval=gate_interval)
     stage = Stage(spec)
     stage.gates["errors"] = ScriptedGate(
         lambda: Reading("inconclusive", "1.2 of 1") if "orders-2" in stage.weights() else Reading("ok", "")
@@ -148,6 +149,13 @@ def test_a_gate_that_cannot_be_asked_is_no_reason_to_end_a_hold() -> None:
     ended = attended(stage)
     assert ended.rollback is not None
     assert ended.rollback.reason.startswith("nobody decided")
+
+
+def test_gates_are_looked_at_every_gate_interval_during_a_hold_too() -> None:
+    stage = held(120.0, hold=HOUR)
+    gate = stage.gates["errors"] = ScriptedGate(lambda: Reading("ok", "fine"))
+    attended(stage)
+    assert len(gate.told) == HOUR / 120
 
 
 def fires(stage: Stage) -> None:

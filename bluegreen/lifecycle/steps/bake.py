@@ -14,6 +14,13 @@ def run(work: Work) -> Outcome:
     d = work.deployment
     if d.bake_until is None:
         work.record(bake_until=work.now() + d.spec.bake, **gating.begin(work))
+    return gating.in_time(work, _watched(work))
+
+
+# Private
+
+
+def _watched(work: Work) -> Outcome:
     problem = watch(work)
     if problem is not None:
         return problem
@@ -22,6 +29,5 @@ def run(work: Work) -> Outcome:
         return outcome
     until = work.deployment.bake_until or 0.0
     if work.now() < until and not work.deployment.promoted:
-        seconds = min(d.spec.gate_interval, until - work.now())
-        return Wait("the bake time passes; blue stays warm", seconds, until)
-    return gating.hold_back(work, decided_by=until) or Done()
+        return Wait("the bake time passes; blue stays warm", until - work.now(), until)
+    return gating.hold_back(work, decided_by=until) or gating.look_now(work) or Done()

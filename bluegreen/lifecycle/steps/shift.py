@@ -23,7 +23,7 @@ def run(work: Work) -> Outcome:
         if not isinstance(outcome, Done):
             return outcome
         work.record(step=0)
-    return _in_step(work)
+    return gating.in_time(work, _in_step(work))
 
 
 # Private
@@ -47,6 +47,7 @@ def _in_step(work: Work, *, watched: bool = False) -> Outcome:
             (None if watched else watch(work, drift.look_at_both))
             or _follow_blue(work)
             or _until_whole(work)
+            or gating.look_now(work)
             or routing.move(work, desired, seen=True)
         )
         if problem is not None:
@@ -74,7 +75,7 @@ def _wait_out(work: Work) -> Outcome | None:
     if d.promoted:
         return None
     if not _is_over(work):
-        return Wait(f"step {d.step + 1} of {len(d.spec.shift)} is watched", _until(work, until), until)
+        return Wait(f"step {d.step + 1} of {len(d.spec.shift)} is watched", until - work.now(), until)
     return _verdict(work, until)
 
 
@@ -137,7 +138,3 @@ def _until_whole(work: Work) -> Outcome | None:
         f"green {d.green.name} has {seen.healthy} of {need} required healthy targets: it gets no more traffic before"
     )
     return Wait(reason, GROWING_EVERY)
-
-
-def _until(work: Work, until: float) -> float:
-    return min(work.deployment.spec.gate_interval, max(0.0, until - work.now()))

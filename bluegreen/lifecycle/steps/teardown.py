@@ -10,7 +10,7 @@ from bluegreen.lifecycle.hooks.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Wait
 from bluegreen.lifecycle.routes import routing
 from bluegreen.lifecycle.undo import scaling
-from bluegreen.lifecycle.watch.gating import look_at_gates
+from bluegreen.lifecycle.watch.gating import in_time, look_at_gates
 from bluegreen.lifecycle.watch.watching import traffic_suffers
 from bluegreen.lifecycle.work import Work
 
@@ -62,7 +62,7 @@ def _not_yet(work: Work) -> Outcome | None:
     outcome = run_hooks(work, HookPoint.BEFORE_TEARDOWN)
     if not isinstance(outcome, Done):
         # While a test or a person is waited for, users are on green, and blue is still there to go back to.
-        return (look_at_gates(work) if isinstance(outcome, Wait) else None) or outcome
+        return (look_at_gates(work) if isinstance(outcome, Wait) else None) or in_time(work, outcome)
     until = routing.last_write_at(work.deployment) + work.deployment.spec.settle
     if work.now() < until:
         return Wait("the split settles before blue is touched", until - work.now(), until)

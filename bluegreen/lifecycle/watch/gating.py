@@ -1,4 +1,4 @@
-"""The gates: what each says, what is kept of it, and what follows.
+"""The gates: when they are looked at, what each says, and what follows.
 
 A gate that fires turns the deployment back. One that cannot tell keeps green from getting more traffic; when waiting
 longer will not help, a person decides. Green never goes on past the first step, and blue is never given up, on the word
@@ -9,49 +9,63 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from bluegreen.domain.deployment import Deployment, GateRecord, HoldKind, Phase
-from bluegreen.domain.events import Event, Kind
+from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import Consequence, GateSpec, Undecided
 from bluegreen.errors import ConfigurationError, HookUnavailableError
-from bluegreen.hooks.base import Reading, State, Watch
+from bluegreen.hooks.base import State, Watch
 from bluegreen.lifecycle.outcome import Hold, Outcome, Reject, Wait
 from bluegreen.lifecycle.watch.gate_facts import gate_facts
+from bluegreen.lifecycle.watch.gate_record import NOT_LOOKED_AT, Look, keep
 from bluegreen.lifecycle.work import Work
 
 UNAVAILABLE = "unavailable"
-NOT_LOOKED_AT = ""
-"""The state of a gate's record when green has just got its traffic."""
 
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """``reading`` is None where the gate could not be asked; ``error`` then says why."""
-
-    spec: GateSpec
-    reading: Reading | None
-    error: str = ""
+_SLACK = 0.05
+"""Seconds by which a look may come too early: a tick more costs more than that."""
 
 
 def look_at_gates(work: Work) -> Outcome | None:
-    """Look at every gate once, and note what each says. None while none is against watching on."""
-    if not work.deployment.spec.gates:
+    """Look at every gate once it is time, and note what each says. None while none is against watching on."""
+    return look_now(work) if until_next_look(work) <= _SLACK or _is_new(work.deployment) else None
+
+
+def look_now(work: Work) -> Outcome | None:
+    """The same, whenever the last look was, unless it was in this tick: what is decided now is decided on a look."""
+    if not work.deployment.spec.gates or work.looked:
         return None
+    work.looked, work.looks.at = True, work.now()
     looks = _look(work)
     for look in looks:
         work.gates_seen[look.spec.name] = look.reading.state if look.reading else UNAVAILABLE
-    _keep(work, looks)
+    keep(work, looks)
     return _firing(work, looks) or _blind(work, looks) or _cannot_tell(work, looks)
+
+
+def until_next_look(work: Work) -> float:
+    """Seconds. Without gates as well: traffic and health are looked at as often."""
+    passed, interval = work.now() - work.looks.at, work.deployment.spec.gate_interval
+    if not work.deployment.spec.gates:
+        return interval
+    return interval - passed if 0 <= passed < interval else 0.0
+
+
+def in_time(work: Work, outcome: Outcome) -> Outcome:
+    """Whatever is waited for while users are on green, the next look is not late."""
+    if not isinstance(outcome, Wait):
+        return outcome
+    return replace(outcome, seconds=min(outcome.seconds, until_next_look(work)))
 
 
 def watch_of(d: Deployment, name: str, memory: Mapping[str, object] | None = None) -> Watch:
     """What a gate is told; ``memory`` where somebody knows better than the record what it asked to be kept."""
     comparing = d.phase is Phase.SHIFT and d.watched_since is not None and 0 < d.spec.shift[d.step].percent < 100
     kept = next((gate.memory for gate in d.gates if gate.name == name), {}) if memory is None else memory
-    return Watch(d.watched_since, comparing, kept, d.traffic_since)
+    return Watch(d.watched_since, comparing, kept, d.traffic_since, d.spec.gate_interval)
 
 
 def begin(work: Work) -> dict[str, Any]:
@@ -81,8 +95,10 @@ def hold_back(work: Work, *, decided_by: float | None) -> Outcome | None:
     silent = [_due(record) for _, record in open_ones if _is_mute(record)]
     limit = max(end, *silent) + d.spec.deadlines.no_data if silent else end
     if work.now() < limit:
-        seconds = 0.0 if _not_looked_at(d, open_ones) else min(d.spec.gate_interval, limit - work.now())
+        seconds = 0.0 if _not_looked_at(d, open_ones) else min(until_next_look(work), limit - work.now())
         return Wait(_waiting_for(open_ones, limit - work.now()), seconds)
+    if not work.looked:
+        return look_now(work) or hold_back(work, decided_by=decided_by)
     found = [(spec, _said(spec, record)) for spec, record in open_ones]
     outcome = _undecided(work, found)
     if outcome is None:
@@ -120,72 +136,6 @@ def _look(work: Work) -> list[Look]:
             work.world.gate(spec, facts)
     work.world.together([partial(look, spec) for spec in d.spec.gates])
     return [looks[spec.name] for spec in d.spec.gates]
-
-
-def _keep(work: Work, looks: list[Look]) -> None:
-    """One write for all gates, and none while only their numbers moved."""
-    d = work.deployment
-    known = {gate.name: gate for gate in d.gates}
-    events: list[Event] = []
-    new = dict(known)
-    for look in looks:
-        if look.reading is None:
-            continue
-        before = known.get(look.spec.name)
-        after = _noted(d, look.spec, before, look.reading, work.now())
-        if before is None or not _same(before, after):
-            new[look.spec.name] = after
-            events += _news(work, look.spec, before, look.reading)
-    blind = _still_blind(work, looks, events)
-    readings = {look.spec.name: look.reading.state for look in looks if look.reading}
-    ignored = tuple(name for name in d.ignored_gates if readings.get(name, State.FIRING) == State.FIRING)
-    changes: dict[str, Any] = {"gates": tuple(new.values()), "blind_gates": blind, "ignored_gates": ignored}
-    if any(getattr(d, name) != value for name, value in changes.items()):
-        work.record(*events, **changes)
-
-
-def _noted(d: Deployment, spec: GateSpec, before: GateRecord | None, reading: Reading, now: float) -> GateRecord:
-    known = before or GateRecord(spec.name, reading.state)
-    told = reading.state in (State.OK, State.FIRING) or reading.done
-    measured = known.measured_at if known.measured_at is not None or not told or d.watched_since is None else now
-    return GateRecord(
-        spec.name,
-        str(reading.state),
-        reading.detail,
-        measured,
-        known.accepted and reading.state != State.OK,
-        dict(reading.numbers),
-        dict(reading.memory),
-        reading.due,
-    )
-
-
-def _same(before: GateRecord, after: GateRecord) -> bool:
-    return replace(before, detail="", numbers={}) == replace(after, detail="", numbers={})
-
-
-def _news(work: Work, spec: GateSpec, before: GateRecord | None, reading: Reading) -> list[Event]:
-    """A gate that could not tell and now can is worth a line; so is one that cannot and is let pass."""
-    state = before.state if before else None
-    told = state in (State.NOT_YET, State.INCONCLUSIVE) and reading.state == State.OK
-    let_pass = spec.inconclusive is Undecided.GO_ON and reading.state == State.INCONCLUSIVE != state
-    if not (told or let_pass):
-        return []
-    data = {"gate": spec.name, "state": str(reading.state), "numbers": dict(reading.numbers)}
-    return [work.event(Kind.GATE, f"gate {spec.name}: {reading.detail}", **data)]
-
-
-def _still_blind(work: Work, looks: list[Look], events: list[Event]) -> tuple[tuple[str, float], ...]:
-    """A gate that is read again is not blind; for one that is, since when."""
-    since = dict(work.deployment.blind_gates)
-    for look in looks:
-        if look.reading is not None:
-            since.pop(look.spec.name, None)
-        elif look.spec.name not in since:
-            since[look.spec.name] = work.now()
-            message = f"gate {look.spec.name} could not be asked: {look.error}"
-            events.append(work.event(Kind.WARNING, message, gate=look.spec.name))
-    return tuple(since.items())
 
 
 def _firing(work: Work, looks: list[Look]) -> Outcome | None:
@@ -263,6 +213,11 @@ def _unsettled(d: Deployment) -> list[tuple[GateSpec, GateRecord | None]]:
 
 def _is_mute(record: GateRecord | None) -> bool:
     return record is None or record.state in (NOT_LOOKED_AT, State.NO_DATA)
+
+
+def _is_new(d: Deployment) -> bool:
+    """Some gate was not looked at since green got its traffic, or since the bake began."""
+    return any(gate.state == NOT_LOOKED_AT for gate in d.gates if gate.name not in dict(d.blind_gates))
 
 
 def _not_looked_at(d: Deployment, open_ones: Sequence[tuple[GateSpec, GateRecord | None]]) -> bool:
