@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.faults, pytest.mark.xdist_group("
 
 @pytest.fixture
 def team(tmp_path: Path) -> Iterator[Team]:
-    team = Team(tmp_path)
+    team = Team(tmp_path, DeregistrationDelay="1")
     team.configure(shift={"canary": {"percent": 5, "wait": "3s"}}, bake={"time": "60s"})
     yield team
     team.close()

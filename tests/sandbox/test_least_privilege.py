@@ -58,7 +58,7 @@ class People:
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    team = Team(tmp_path_factory.mktemp("privilege"))
+    team = Team(tmp_path_factory.mktemp("privilege"), DeregistrationDelay="1")
     team.configure(production=ROUTES, gates=GATES)
     made = team.run("store", "create", "--store", STORE)
     assert made.returncode == 0, made.stderr

@@ -18,7 +18,7 @@ SCALED = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCo
 
 @pytest.fixture
 def team(tmp_path: Path) -> Iterator[Team]:
-    team = Team(tmp_path)
+    team = Team(tmp_path, DeregistrationDelay="1")
     yield team
     team.close()
 

@@ -17,7 +17,7 @@ Record = Callable[[str, object], None]
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    team = Team(tmp_path_factory.mktemp("bad"), AlarmPeriod="1")
+    team = Team(tmp_path_factory.mktemp("bad"), AlarmPeriod="1", DeregistrationDelay="1")
     yield team
     team.close()
 

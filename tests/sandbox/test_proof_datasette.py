@@ -81,7 +81,7 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The first deployment replaces the sandbox's stand-in, the second the first, the third must not replace it."""
     programs = make_environments(OLD, NEW)
-    team = Team(tmp_path_factory.mktemp("datasette"), HealthCheckPath=VERSIONS)
+    team = Team(tmp_path_factory.mktemp("datasette"), HealthCheckPath=VERSIONS, DeregistrationDelay="1")
     try:
         (team.root / "smoke").mkdir()
         (team.root / "smoke" / "test_version.py").write_text(SMOKE)

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.xdist_group("proof-hooks")]
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    team = Team(tmp_path_factory.mktemp("hooks"))
+    team = Team(tmp_path_factory.mktemp("hooks"), DeregistrationDelay="1")
     yield team
     team.close()
 

@@ -19,7 +19,7 @@ ASKS = (
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    team = Team(tmp_path_factory.mktemp("urls"))
+    team = Team(tmp_path_factory.mktemp("urls"), DeregistrationDelay="1")
     yield team
     team.close()
 
