@@ -19,7 +19,7 @@ from bluegreen.domain.facts import COMPARISON, SIDE_FACTS
 from bluegreen.domain.spec import GateSpec, HookSpec
 from bluegreen.errors import BluegreenError, ConfigurationError
 from bluegreen.hooks.base import Gate, Hook
-from bluegreen.hooks.expand import expand
+from bluegreen.hooks.expand import expand, scripts_of
 from bluegreen.hooks.running import Links, Surroundings
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def build_hook(
 ) -> Hook:
     """``folder`` is the configuration's. Raises ConfigurationError; every message names the hook."""
     owner = f"hook {spec.name} ({spec.point})"
-    expanded = expand(owner, spec.settings, environment)
+    scripts = scripts_of(spec.settings) if spec.kind == "command" else ()
+    expanded = expand(owner, spec.settings, environment, scripts=scripts)
     around = Surroundings(environment, folder, clock or SystemClock(), expanded.used, links or Links())
     from bluegreen.hooks.kept import KeptHook
 

@@ -15,7 +15,7 @@ from typing import Any
 from bluegreen.clock import Clock
 from bluegreen.domain.spec import NotifySpec
 from bluegreen.errors import ConfigurationError, HookUnavailableError
-from bluegreen.hooks.expand import expand
+from bluegreen.hooks.expand import expand, scripts_of
 from bluegreen.hooks.registry import plugged
 from bluegreen.hooks.running import Links, Surroundings
 from bluegreen.notify.base import Fact, Notifier
@@ -40,7 +40,8 @@ def build_notifier(
 ) -> Notifier:
     """Raises ConfigurationError; every message names the notifier. What it tells is redacted, whatever its kind."""
     owner = f"notifier {spec.name}"
-    expanded = expand(owner, spec.settings, environment)
+    scripts = scripts_of(spec.settings) if spec.kind == "command" else ()
+    expanded = expand(owner, spec.settings, environment, scripts=scripts)
     around = Surroundings(environment, folder, clock, expanded.used, links)
     if spec.kind in _NOTIFIERS:
         module, name = _NOTIFIERS[spec.kind]

@@ -17,14 +17,17 @@ from bluegreen.aws.clients import Clients
 from bluegreen.aws.errors import translate
 from bluegreen.cli.app import App
 from bluegreen.cli.main import root
-from bluegreen.clock import FakeClock
+from bluegreen.clock import FakeClock, SystemClock
 from bluegreen.domain.deployment import Phase
 from bluegreen.domain.release import ReleaseRequest
-from bluegreen.domain.spec import HookPoint, HookSpec
+from bluegreen.domain.spec import HookPoint, HookSpec, Moment, NotifySpec
 from bluegreen.drivers.foreground import deploy, resume
-from bluegreen.errors import BluegreenError, RefusedError
-from bluegreen.hooks.base import Failed, HookCall, Pending, Verdict
+from bluegreen.errors import BluegreenError, ConfigurationError, RefusedError
+from bluegreen.hooks.base import Failed, HookCall, Passed, Pending, Verdict
 from bluegreen.hooks.registry import build_hook
+from bluegreen.hooks.running import Links
+from bluegreen.notify.base import Fact
+from bluegreen.notify.registry import build_notifier
 from bluegreen.store.sqlite import SqliteStore
 from bluegreen.wiring import Session
 from tests.stage import SPEC, Crash, Recorder, Stage
@@ -216,8 +219,6 @@ def test_variables_of_hooks_stay_unexpanded_in_the_record(tmp_path: Path) -> Non
 
 
 def run_to_end(hook: Any) -> Verdict:
-    from bluegreen.clock import SystemClock
-
     clock = SystemClock()
     verdict: Verdict = hook.start(HookCall(HookPoint.TEST, "h", 1, 20.0))
     end = clock.monotonic() + 20
@@ -233,16 +234,64 @@ ATTACKS = (
 )  # fmt: skip
 
 
+RUNS: tuple[dict[str, object], ...] = (
+    {"run": ["printf", "%s", "${TAG}"]},
+    {"run": "printf %s ${TAG}", "shell": True},
+    {"run": 'printf %s "${TAG}"', "shell": True},
+    {"run": ["sh", "-c", "printf %s ${TAG}"]},
+    {"run": ["/bin/sh", "-eu", "-c", 'printf %s "${TAG}"']},
+    {"run": ["sh", "-ec", "printf %s ${TAG}", "--"]},
+)
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_hook_arguments_can_not_inject_a_shell(tmp_path: Path, attack: str) -> None:
+@pytest.mark.parametrize("settings", RUNS)
+def test_hook_arguments_can_not_inject_a_shell(tmp_path: Path, settings: dict[str, object], attack: str) -> None:
     mark = tmp_path / "injected"
     text = attack.format(mark=mark)
     environment = {"PATH": "/usr/bin:/bin", "TAG": text}
-    settings: dict[str, object] = {"run": ["printf", "%s", "${TAG}"]}
     hook = build_hook(HookSpec(HookPoint.TEST, "h", "command", settings), environment, tmp_path)
     verdict = run_to_end(hook)
     assert not isinstance(verdict, Pending)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_notifier_s_command_can_not_be_injected_into_either(tmp_path: Path, attack: str) -> None:
+    mark = tmp_path / "injected"
+    environment = {"PATH": "/usr/bin:/bin", "TAG": attack.format(mark=mark)}
+    spec = NotifySpec("team", "command", {"run": "printf %s ${TAG}", "shell": True})
+    notifier = build_notifier(spec, environment, tmp_path, SystemClock(), Links())
+    notifier.tell(Fact(Moment.STARTED, 0.0, "orders", "production", "d-1", "launch", "it began"))
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("run", ["printf %s ${TAG}", ["sh", "-c", "printf %s ${TAG}"]])
+def test_a_shell_takes_variables_from_its_environment_and_what_they_hold_is_still_redacted(
+    tmp_path: Path, run: object
+) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "TAG": "1.4.2-" + PLANTED}
+    settings = {"run": run, "shell": isinstance(run, str), "env": {"WHERE": "here"}}
+    hook = build_hook(HookSpec(HookPoint.TEST, "h", "command", settings), environment, tmp_path)
+    verdict = run_to_end(hook)
+    assert isinstance(verdict, Passed)
+    assert verdict.output
+    assert PLANTED not in repr(verdict)
+
+
+def test_a_shell_s_variable_that_nobody_set_is_named_and_its_own_syntax_is_kept_with_two_dollars(
+    tmp_path: Path,
+) -> None:
+    def verdict_of(run: str, **env: str) -> Verdict:
+        settings = {"run": run, "shell": True, "env": dict(env)}
+        return run_to_end(
+            build_hook(HookSpec(HookPoint.TEST, "h", "command", settings), {"PATH": "/usr/bin:/bin"}, tmp_path)
+        )
+
+    with pytest.raises(ConfigurationError, match="no variable TAG"):
+        verdict_of("echo ${TAG}")
+    assert isinstance(verdict_of("test ${TAG} = mine", TAG="mine"), Passed)
+    assert isinstance(verdict_of("test $${TAG:-mine} = mine"), Passed)
 
 
 def test_planted_secret_in_hook_output_reaches_no_record(tmp_path: Path) -> None:
