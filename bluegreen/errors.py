@@ -71,7 +71,10 @@ class RolledBackError(BluegreenError):
 
 
 class HeldError(BluegreenError):
+    """``fault``: what AWS answered holds it, not a person's wish or a gate's word; the log knows more."""
+
     exit_code = 4
+    fault = False
 
 
 class LockedError(BluegreenError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bluegreen.cli.app import App
-from bluegreen.errors import AwsError, BluegreenError, ConfigurationError
+from bluegreen.errors import AwsError, BluegreenError, ConfigurationError, HeldError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def _prefer_json(app: App, arguments: Sequence[str]) -> None:
 
 
 def _report(app: App, error: BluegreenError) -> int:
-    is_fault = error.exit_code == 1 or isinstance(error, AwsError)
+    is_fault = error.exit_code == 1 or isinstance(error, AwsError) or (isinstance(error, HeldError) and error.fault)
     log = _log(app, error) if is_fault or app.logged else None
     shown_log = log if is_fault else None
     problems = error.problems if isinstance(error, ConfigurationError) else ()

@@ -116,4 +116,6 @@ def _with_traffic(error: BluegreenError, progress: Progress) -> BluegreenError:
     if progress.deployment is None or not isinstance(error, HeldError | DetachedError):
         return error
     traffic = live_traffic(progress.deployment, progress.observation)
-    return type(error)(f"{error.message}. Traffic stays as it is: {traffic}", hint=error.hint)
+    error.message = f"{error.message}. Traffic stays as it is: {traffic}"
+    error.args = (error.message,)
+    return error

@@ -127,6 +127,10 @@ def start(
     deployment = replace(deployment, late_until=late_until, driver=lease.token)
     deployment = _without_definition(session, found.fingerprint, deployment, lease, reporter)
     events = [_event(deployment, Kind.STARTED, f"deployment {deployment.id} of {spec.service} started")]
+    if deployment.release is not None:
+        known = deployment.release
+        data: dict[str, object] = {"release": known.id, "images": known.images}
+        events.append(_event(deployment, Kind.RELEASE, f"release {known.label}", data))
     events += [
         _event(deployment, Kind.WARNING, f"{p.where}: {p.message}") for p in judge(found) if p.severity != "refuse"
     ]
@@ -260,5 +264,5 @@ def _new_id(service: str, now: float) -> str:
     return f"{service}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
 
 
-def _event(d: Deployment, kind: Kind, message: str) -> Event:
-    return Event(d.started_at, d.id, d.service, d.phase, kind, message)
+def _event(d: Deployment, kind: Kind, message: str, data: dict[str, object] | None = None) -> Event:
+    return Event(d.started_at, d.id, d.service, d.phase, kind, message, data or {})

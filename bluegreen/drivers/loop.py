@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bluegreen.domain.deployment import Deployment
+from bluegreen.domain.deployment import Deployment, HoldKind
 from bluegreen.domain.service import Lease
 from bluegreen.errors import (
     AccessDeniedError,
@@ -36,6 +36,8 @@ PATIENCE_WITH_A_SANDBOX = 5.0
 
 URGENT_PAUSE = 0.1
 """Seconds until a rollback that is not safe yet repeats its tick."""
+
+_OF_AWS = (HoldKind.PERMISSION, HoldKind.REFUSED)
 
 TRANSIENT = (ThrottledError, UnreachableError, StoreUnavailableError)
 
@@ -125,10 +127,12 @@ class Loop:
     def _rest(self, ticked: Ticked) -> None:
         if ticked.held or ticked.wake_in is None:
             hold = ticked.deployment.hold
-            raise HeldError(
+            held = HeldError(
                 f"deployment {ticked.deployment.id} holds: {hold.reason if hold else 'a person must decide'}",
                 hint=hold.way_out if hold else None,
             )
+            held.fault = hold is not None and hold.kind in _OF_AWS
+            raise held
         clock = self._session.clock
         end = clock.monotonic() + min(ticked.wake_in, LONGEST_SLEEP)
         while (left := end - clock.monotonic()) > 0:
@@ -183,7 +187,9 @@ class Loop:
 def _hold_if_refused(error: BluegreenError, deployment_id: str, service: str) -> None:
     """A store that refuses this identity is not waited for. The record stands as it was saved last."""
     if isinstance(error.__cause__, AccessDeniedError | CredentialsError):
-        raise HeldError(
+        held = HeldError(
             f"deployment {deployment_id} stands where its record says, and nothing drives it: {error.message}",
             hint=f"{error.hint}; then bluegreen resume {service}, or bluegreen rollback {service}",
-        ) from error
+        )
+        held.fault = True
+        raise held from error

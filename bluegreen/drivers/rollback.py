@@ -80,7 +80,13 @@ def rollback(
 
 
 def _plan_flip(d: Deployment, to: str | None) -> Plan:
-    if to is not None and to not in (d.previous.id, d.previous.task_definition):
+    if to == d.green.name:
+        raise RefusedError(
+            f"deployment {d.id} is unfinished: a rollback goes to blue, which is {d.previous.id} in {d.blue.name}; "
+            f"{to} is green",
+            hint=f"bluegreen resume {d.service} goes on to green; bluegreen rollback {d.service} puts blue back",
+        )
+    if to is not None and to not in (d.previous.id, d.previous.task_definition, d.blue.name):
         raise RefusedError(
             f"deployment {d.id} is unfinished: a rollback goes to blue, which is {d.previous.id}, not {to}",
             hint=f"bluegreen rollback {d.service} first, then bluegreen deploy --task-definition {to}",
@@ -116,6 +122,13 @@ def _plan_redeployment(session: Session, state: ServiceState, service: str, to: 
         return Plan(
             "nothing",
             f"deployment {last.id} was rolled back already: {last.previous.label} is live on {last.blue.name}",
+        )
+    if to in (last.blue.name, last.green.name):
+        newest = _target(state, last, None)
+        goes = f"bluegreen rollback {service} goes to {newest.label}; " if newest else ""
+        raise RefusedError(
+            f"{to} is a slot, and no release: deployment {last.id} has ended, and a release is launched again",
+            hint=f"{goes}--to RELEASE goes to another of bluegreen history {service}",
         )
     target = _target(state, last, to)
     if target is None:

@@ -39,7 +39,7 @@ def blocked(work: Work, error: BluegreenError) -> Outcome:
 
 def what_stands(work: Work) -> str:
     """Where each production route sends traffic, and who watches it: for a hold that no longer drives on."""
-    splits = "; ".join(_stands(work, route) for route in work.deployment.routes)
+    splits = "; ".join(_stands(work, route) for route in work.deployment.routes) or work.deployment.users()
     if work.deployment.phase is Phase.ROLLBACK:
         return f"The rollback is not done: {splits}"
     return f"{splits}. Until the deployment goes on, only bluegreen attend watches it"

@@ -184,7 +184,9 @@ def test_hold_for_a_permission_names_action_resource_live_split_and_the_policy()
     hold = stage.latest().hold
     assert hold is not None
     assert f"{ACTION} on the-listener" in hold.reason
-    assert "stands at blue 95% / green 5%. Nobody watches it" in hold.reason
+    assert (
+        "stands at blue 95% / green 5%. Until the deployment goes on, only bluegreen attend watches it" in hold.reason
+    )
     assert "bluegreen iam-policy" in hold.way_out
     status = observe(stage.session("status"), "orders")
     assert status.deployment is not None
