@@ -11,12 +11,13 @@ import msgspec
 import pytest
 
 from bluegreen.domain.deployment import Deployment, HookRun, HookStatus, Phase
+from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import HookPoint, HookSpec, ShiftStep
 from bluegreen.drivers.foreground import deploy
-from bluegreen.hooks.base import Failed, Passed, Verdict
-from bluegreen.lifecycle.hooks.hook_keeping import kept
+from bluegreen.hooks.base import Failed, Passed, Pending, Verdict
+from bluegreen.lifecycle.hooks.hook_keeping import bounded, kept
 from bluegreen.store import codec
-from bluegreen.store.dynamodb_items import LARGEST_BODY
+from bluegreen.store.dynamodb_items import LARGEST_BODY, LARGEST_CHUNK
 from tests.stage import NEW, SPEC, ScriptedHook, Stage
 
 VERBOSE = tuple(f"{number} {'x' * 320}" for number in range(50))
@@ -95,3 +96,24 @@ def test_not_even_one_run_outgrows_the_record(huge: dict[str, Any]) -> None:
     (run,) = kept([replace(ran(), **huge)])
     assert len(json.dumps((run.detail, run.output, run.numbers, run.links))) < 20_000
     assert run.status is HookStatus.PASSED
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        Passed("ü" * 500_000, (), {f"n{n}": 1.5 for n in range(50_000)}, {f"l{n}": "https://x" for n in range(50_000)}),
+        Failed("no " * 500_000, (), {"n" * 500_000: 1.5}, {"log": "https://" + "x" * 500_000}),
+    ],
+)
+def test_whatever_one_hook_hands_over_neither_the_record_nor_an_event_outgrows_the_store(verdict: Verdict) -> None:
+    stage = Stage(replace(SPEC, hooks=(HookSpec(HookPoint.TEST, "table", "scripted"),)))
+    stage.hooks["table"] = ScriptedHook([verdict])
+    ended = deploy(stage.session(), stage.spec, NEW, stage.recorder)
+    assert len(codec.encode_deployment(ended)) < LARGEST_BODY / 4
+    events = [event for event in stage.recorder.events if event.kind is Kind.HOOK_ENDED]
+    assert max(len(msgspec.json.encode(event)) for event in events) < LARGEST_CHUNK / 4
+
+
+def test_an_ordinary_verdict_is_kept_as_it_is() -> None:
+    for verdict in (Passed("fine", VERBOSE, {"n": 1.5}, {"log": "https://x"}), Failed("no", VERBOSE), Pending("h")):
+        assert bounded(verdict) == verdict

@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from bluegreen.domain.deployment import HookRun, HookStatus
+from bluegreen.hooks.base import Passed, Pending, Verdict
 
 WHOLE = 96 * 1024
 """Bytes of the runs that keep all they said."""
@@ -19,6 +21,10 @@ WHOLE = 96 * 1024
 BRIEF = 64 * 1024
 """Bytes of those that keep their last line, numbers and links."""
 
+_MOST_NUMBERS = 100
+_LONGEST_NAME = 200
+_MOST_LINKS = 50
+_LONGEST_LINK = 2000
 _LAST_LINE = 300
 _DETAIL = 2000
 _BARE_DETAIL = 80
@@ -39,6 +45,18 @@ def kept(runs: Sequence[HookRun]) -> tuple[HookRun, ...]:
         else:
             found[at] = _bare(run)
     return tuple(found)
+
+
+def bounded(verdict: Verdict) -> Verdict:
+    """What one verdict may hand over: an event carries it too, and a callable may answer a table as numbers."""
+    links = dict(islice(((n, to) for n, to in verdict.links.items() if len(n) + len(to) <= _LONGEST_LINK), _MOST_LINKS))
+    if isinstance(verdict, Pending):
+        return replace(verdict, links=links)
+    named = ((name, number) for name, number in verdict.numbers.items() if len(name) <= _LONGEST_NAME)
+    numbers = dict(islice(named, _MOST_NUMBERS))
+    if isinstance(verdict, Passed):
+        return replace(verdict, detail=_shortened(verdict.detail, _DETAIL), numbers=numbers, links=links)
+    return replace(verdict, reason=_shortened(verdict.reason, _DETAIL), numbers=numbers, links=links)
 
 
 # Private

@@ -16,6 +16,7 @@ from bluegreen.domain.spec import Consequence, HookPoint, HookSpec
 from bluegreen.errors import HookLostError, HookUnavailableError
 from bluegreen.hooks.base import Failed, Passed, Pending, Verdict
 from bluegreen.lifecycle.hooks.hook_facts import call_of
+from bluegreen.lifecycle.hooks.hook_keeping import bounded
 from bluegreen.lifecycle.hooks.hook_runs import cancel, cancel_all, find_run, hook_of, store, title
 from bluegreen.lifecycle.hooks.hook_time import DECIDES_NOTHING, point_deadline
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Reject, Wait
@@ -182,9 +183,9 @@ def _interrupted(work: Work, spec: HookSpec, run: HookRun) -> Outcome:
 
 
 def _settle(work: Work, spec: HookSpec, run: HookRun, verdict: Verdict) -> Outcome:
-    match verdict:
-        case Pending(again_in=again_in, progress=progress):
-            _note_pending(work, spec, run, verdict)
+    match bounded(verdict):
+        case Pending(again_in=again_in, progress=progress) as pending:
+            _note_pending(work, spec, run, pending)
             return Wait(f"hook {spec.name}: {progress or 'running'}", again_in)
         case Passed(detail=detail, output=output, numbers=numbers, links=links):
             run = replace(run, output=output, numbers=dict(numbers), links={**run.links, **links}, handle=None)
