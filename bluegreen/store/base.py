@@ -86,7 +86,7 @@ class StateStore(Protocol):
     ) -> Deployment:
         """``save``; in the same transaction: no active deployment, no wish, and the new ledger entry.
 
-        A ledger is newest first, keeps 20, and has a release once.
+        A ledger is newest first, keeps 20, and has a release once. What becomes known good leaves the quarantine.
         """
         ...
 
@@ -97,8 +97,6 @@ class StateStore(Protocol):
     def clear_request(self, lease: Lease, seen: ControlRequest | None = None) -> None:
         """Forget the wish; with ``seen``, only if it is still that one: a newer wish stays for the next tick."""
         ...
-
-    def release_from_quarantine(self, lease: Lease, fingerprint: str) -> None: ...
 
     def decide(self, deployment_id: str, decision: Decision) -> Decision:
         """Keep what a person said, without a lease. The first word on a question stands, and is answered."""

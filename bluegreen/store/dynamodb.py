@@ -131,8 +131,8 @@ class DynamoStore:
         write = write_of("finish", deployment, lease, events)
 
         def parts(before: items.Item) -> list[Part]:
-            after = rules.finish(items.state_of(before, lease.service), known_good, quarantined)
-            change = items.ledgers(lease, before, after, ended=True)
+            after = rules.finish(items.state_of(before, lease.service), deployment, known_good, quarantined)
+            change = items.ledgers(lease, before, after)
             return [
                 self._table.changing(items.service_key(lease.service), change),
                 self._table.putting(items.record(write), items.at_version(write.expected)),
@@ -153,16 +153,6 @@ class DynamoStore:
         found = self._table.update(items.service_key(lease.service), items.clearing(lease, before))
         if isinstance(found, Refused):
             rules.fence(self.service(lease.service), lease)
-
-    def release_from_quarantine(self, lease: Lease, fingerprint: str) -> None:
-        for _ in range(CONTENDED_TRIES):
-            before = self._item(lease.service)
-            state = items.state_of(before, lease.service)
-            rules.fence(state, lease)
-            change = items.ledgers(lease, before, rules.release_from_quarantine(state, fingerprint))
-            if not isinstance(self._table.update(items.service_key(lease.service), change), Refused):
-                return
-        raise self._table.contended()
 
     def decide(self, deployment_id: str, decision: Decision) -> Decision:
         found = self._table.update(

@@ -262,11 +262,11 @@ def clearing(lease: Lease, before: Item | None = None) -> Expression:
     return change if before is None else _unchanged(change, before, "control")
 
 
-def ledgers(lease: Lease, before: Item, after: ServiceState, *, ended: bool = False) -> Expression:
-    """Both ledgers replaced, if they are still as ``before`` has them; ``ended``: and no deployment is active."""
+def ledgers(lease: Lease, before: Item, after: ServiceState) -> Expression:
+    """Both ledgers replaced, if they are still as ``before`` has them; and no deployment is active any more."""
     change = _held(
         lease,
-        "SET #known_good = :good, #quarantine = :bad" + (" REMOVE #active, #control" if ended else ""),
+        "SET #known_good = :good, #quarantine = :bad REMOVE #active, #control",
         {":good": _s(codec.encode_part(after.known_good)), ":bad": _s(codec.encode_part(after.quarantine))},
     )
     return _unchanged(_unchanged(change, before, "known_good"), before, "quarantine")

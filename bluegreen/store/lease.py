@@ -52,22 +52,25 @@ def begin(state: ServiceState, deployment_id: str) -> ServiceState:
     return replace(state, active=deployment_id, control=None)
 
 
-def finish(state: ServiceState, known_good: KnownGood | None, quarantined: Quarantined | None) -> ServiceState:
-    """A release that is there already moves to the front: repeats must not push the others out."""
+def finish(
+    state: ServiceState, ended: Deployment, known_good: KnownGood | None, quarantined: Quarantined | None
+) -> ServiceState:
+    """A release that is there already moves to the front: repeats must not push the others out.
+
+    One that was forced, and proved good, leaves the quarantine.
+    """
     good, bad = state.known_good, state.quarantine
     if known_good is not None:
         good = (known_good, *(k for k in good if k.release.id != known_good.release.id))[:LEDGER_LENGTH]
+        bad = tuple(q for q in bad if not _is_same(q, known_good.release.id, ended.fingerprint))
     if quarantined is not None:
-        bad = (quarantined, *(q for q in bad if q.fingerprint != quarantined.fingerprint))[:LEDGER_LENGTH]
+        others = (q for q in bad if not _is_same(q, quarantined.release.id, quarantined.fingerprint))
+        bad = (quarantined, *others)[:LEDGER_LENGTH]
     return replace(state, active=None, control=None, known_good=good, quarantine=bad)
 
 
 def clear_request(state: ServiceState, seen: ControlRequest | None) -> ServiceState:
     return replace(state, control=None) if seen in (None, state.control) else state
-
-
-def release_from_quarantine(state: ServiceState, fingerprint: str) -> ServiceState:
-    return replace(state, quarantine=tuple(q for q in state.quarantine if q.fingerprint != fingerprint))
 
 
 def fence(state: ServiceState, lease: Lease) -> None:
@@ -123,3 +126,11 @@ def stale(write: Write, stored: int) -> LockedError:
 
 def taken(deployment: Deployment) -> LockedError:
     return LockedError(f"there is a deployment {deployment.id} already", hint="start again: each has an id of its own")
+
+
+# Private
+
+
+def _is_same(known: Quarantined, release: str, fingerprint: str | None) -> bool:
+    """An empty fingerprint is one that could not be known."""
+    return known.release.id == release or (bool(fingerprint) and known.fingerprint == fingerprint)

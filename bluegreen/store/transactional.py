@@ -114,7 +114,7 @@ class TransactionalStore:
         return self._write(
             write_of("finish", deployment, lease, events),
             lease,
-            lambda state: rules.finish(state, known_good, quarantined),
+            lambda state: rules.finish(state, deployment, known_good, quarantined),
         )
 
     def request(self, name: str, control: ControlRequest) -> None:
@@ -122,9 +122,6 @@ class TransactionalStore:
 
     def clear_request(self, lease: Lease, seen: ControlRequest | None = None) -> None:
         self._change_held(lease, lambda state: rules.clear_request(state, seen))
-
-    def release_from_quarantine(self, lease: Lease, fingerprint: str) -> None:
-        self._change_held(lease, lambda state: rules.release_from_quarantine(state, fingerprint))
 
     def decide(self, deployment_id: str, decision: Decision) -> Decision:
         body = codec.encode_decision(decision, deployment_id)

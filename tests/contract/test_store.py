@@ -208,7 +208,6 @@ def test_every_write_of_a_preempted_driver_is_refused_naming_who_took_over(store
         lambda: store.finish(begun, old, [an_event("late")], known_good=known_good(1)),
         lambda: store.begin(a_deployment("d-2"), old),
         lambda: store.clear_request(old),
-        lambda: store.release_from_quarantine(old, "print-1"),
     ]
     for write in late:
         with pytest.raises(PreemptedError) as refused:
@@ -342,13 +341,28 @@ def test_ledgers_are_newest_first_keep_twenty_and_name_a_release_once(store: Sta
     assert list(state.quarantine) == [quarantined(number) for number in order]
 
 
-def test_a_release_leaves_the_quarantine_when_it_is_let_out(store: StateStore) -> None:
+@pytest.mark.parametrize(("revision", "fingerprint"), [(1, None), (1, "print-1"), (7, "print-1")])
+def test_a_quarantined_release_that_is_known_good_after_all_leaves_the_quarantine(
+    store: StateStore, revision: int, fingerprint: str | None
+) -> None:
+    """By its revision, or by its content where it was registered again."""
     lease = store.acquire("orders", ALICE, now=NOW)
     for number in (1, 2):
         store.finish(store.begin(a_deployment(f"d-{number}"), lease), lease, quarantined=quarantined(number))
-    store.release_from_quarantine(lease, "print-1")
-    store.release_from_quarantine(lease, "print-unknown")
-    assert store.service("orders").quarantine == (quarantined(2),)
+    forced = replace(store.begin(a_deployment("d-3"), lease), fingerprint=fingerprint)
+    store.finish(forced, lease, known_good=known_good(revision))
+    state = store.service("orders")
+    assert (state.quarantine, state.known_good) == ((quarantined(2),), (known_good(revision),))
+
+
+def test_releases_whose_content_is_not_known_do_not_push_each_other_out_of_the_quarantine(store: StateStore) -> None:
+    lease = store.acquire("orders", ALICE, now=NOW)
+    unknown = [replace(quarantined(number), fingerprint="") for number in (1, 2)]
+    for number, entry in enumerate(unknown):
+        store.finish(store.begin(a_deployment(f"d-{number}"), lease), lease, quarantined=entry)
+    nameless = replace(store.begin(a_deployment("d-3"), lease), fingerprint="")
+    store.finish(nameless, lease, known_good=known_good(3))
+    assert list(store.service("orders").quarantine) == unknown[::-1]
 
 
 def test_the_newest_wish_stands_until_it_is_cleared(store: StateStore) -> None:

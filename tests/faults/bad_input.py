@@ -32,7 +32,7 @@ from tests.unit.test_config_fuzz import VALUES, WHOLE, dumped, mutated
 
 SECRET = "hunter2-Zq9!xLw"
 STOPPED = "stopped before it changed anything"
-CHANGES = ("acquire", "preempt", "begin", "save", "finish", "request", "clear_request", "release_from_quarantine")
+CHANGES = ("acquire", "preempt", "begin", "save", "finish", "request", "clear_request")
 ENVIRONMENT = {"COMMIT": "c0ffee", "DATABASE_URL": "db", "TEST_TOKEN": "t", "TAG": "2", "TOKEN": SECRET}
 
 LINES: tuple[tuple[str, ...], ...] = (

@@ -415,7 +415,11 @@ def test_quarantined_release_needs_force() -> None:
     stage.hooks["smoke"] = ScriptedHook([Passed("good")])
     with pytest.raises(QuarantinedError, match="rolled back by deployment"):
         run(stage)
-    assert run(stage, force=True).phase is Phase.SUCCEEDED
+    forced = run(stage, force=True)
+    assert forced.phase is Phase.SUCCEEDED
+    state = stage.memory.service("orders")
+    assert state.quarantine == (), "it proved good: a rollback from the next release goes back to it"
+    assert [entry.release for entry in state.known_good] == [forced.release]
 
 
 def test_pause_holds_and_resume_goes_on() -> None:

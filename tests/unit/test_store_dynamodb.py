@@ -16,7 +16,7 @@ from bluegreen.errors import PreemptedError, RecordError, RefusedError, StoreUna
 from bluegreen.store.dynamodb import DynamoStore
 from bluegreen.store.dynamodb_calls import PAUSES
 from bluegreen.store.dynamodb_table import create_table
-from tests.contract.store_support import ALICE, BOB, NOW, a_client, a_deployment, an_event, known_good, quarantined
+from tests.contract.store_support import ALICE, BOB, NOW, a_client, a_deployment, an_event
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -153,15 +153,6 @@ def test_renewing_releasing_and_wishing_again_change_nothing_more(store: DynamoS
     store.release(lease)
     state = store.service("orders")
     assert (state.lease, state.control, state.yielded) == (None, None, 0)
-
-
-def test_letting_out_of_quarantine_survives_a_lost_answer(store: DynamoStore, wire: Wire) -> None:
-    lease = store.acquire("orders", ALICE, now=NOW)
-    store.finish(store.begin(a_deployment(), lease), lease, known_good=known_good(1), quarantined=quarantined(2))
-    wire.operation, wire.faults = "update_item", [lost]
-    store.release_from_quarantine(lease, "print-2")
-    state = store.service("orders")
-    assert (state.quarantine, state.known_good) == ((), (known_good(1),))
 
 
 @pytest.mark.parametrize(
