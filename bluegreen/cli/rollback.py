@@ -102,10 +102,16 @@ def show_plan(app: App, session: Session, service: str, to: str | None) -> None:
 def _verdict(d: Deployment) -> BluegreenError | None:
     """A flip must be safe; a redeployment must be live, like any deployment."""
     from bluegreen.cli.driving import must_be_live
-    from bluegreen.errors import DeadlineError
+    from bluegreen.errors import DeadlineError, RolledBackError
 
-    if d.rollback is None or (d.ended and d.condemns is not None and d.rollback.by == "bluegreen"):
+    if d.rollback is None:
         return must_be_live(d)
+    if d.ended and d.in_vain:
+        return RolledBackError(
+            f"the redeployment failed: {d.rollback.reason.removesuffix('.')}. All traffic is still on {d.blue.name} "
+            f"({d.previous.id}), which it was to replace",
+            hint=f"bluegreen rollback {d.service} tries the next known-good release; --to RELEASE names one",
+        )
     if d.rollback.safe_at is not None:
         return None
     return DeadlineError(

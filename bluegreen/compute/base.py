@@ -27,10 +27,18 @@ class ComputeProvider(Protocol):
         """A digest of what the request would run: the same for the same content, whatever its revision."""
         ...
 
+    def is_registered(self, task_definition: str) -> bool:
+        """False for one that was deregistered: it can be read, and nothing new can be started with it.
+
+        Raises NotFoundError for one that does not exist (any more).
+        """
+        ...
+
     def prepare(self, request: ReleaseRequest, live: Release, deployment_id: str, fence: Fence) -> Release:
         """Register the task definition the request asks for, once for a deployment; answers the revision to launch.
 
-        Only what the request names differs from the live one. Raises RefusedError (no such container, a bad file).
+        Only what the request names differs from the live one. A revision that exists is taken as it is, and one that
+        was deregistered is registered again. Raises RefusedError (no such container, a bad file).
         """
         ...
 

@@ -84,10 +84,14 @@ class EcsServicePair:
             return fingerprint(self._described(request.task_definition)["taskDefinition"])
         return fingerprint(wanted_definition(self._described(live.task_definition)["taskDefinition"], request))
 
+    def is_registered(self, task_definition: str) -> bool:
+        status = self._described(task_definition)["taskDefinition"].get("status", "ACTIVE")
+        return bool(status == "ACTIVE")
+
     def prepare(self, request: ReleaseRequest, live: Release, deployment_id: str, fence: Fence) -> Release:
-        if request.task_definition:
-            return release_of(self._existing(request.task_definition), request)
-        base = self._described(live.task_definition)
+        base = self._described(request.task_definition or live.task_definition)
+        if request.task_definition and self.is_registered(request.task_definition):
+            return release_of(base["taskDefinition"], request)
         wanted = register_parameters(base["taskDefinition"], base.get("tags", []), request, deployment_id)
         registered = self._registered(wanted["family"], deployment_id) or self._register(wanted, fence)
         return release_of(registered, request)
@@ -192,15 +196,6 @@ class EcsServicePair:
             method = self._clients.ecs.describe_task_definition
             self._definitions[name] = cast(Facts, self._clients.read(method, taskDefinition=name, include=["TAGS"]))
         return self._definitions[name]
-
-    def _existing(self, name: str) -> Definition:
-        definition: Definition = self._described(name)["taskDefinition"]
-        if definition.get("status", "ACTIVE") != "ACTIVE":
-            raise RefusedError(
-                f"task definition {name} is {definition['status']}: ECS starts no service with it",
-                hint="register it again: deploy it from its file",
-            )
-        return definition
 
     def _registered(self, family: str, deployment_id: str) -> Definition | None:
         """What this deployment registered before its driver died, if it did."""

@@ -95,6 +95,10 @@ class FakeCompute:
         self.definitions[arn] = copy.deepcopy(parameters) | {"taskDefinitionArn": arn, "revision": revision}
         return self.definitions[arn]
 
+    def deregister(self, arn: str) -> None:
+        """As DeregisterTaskDefinition: it can still be read."""
+        self.definitions[arn] |= {"status": "INACTIVE"}
+
     def mark(self, slot: Slot, state: str | None, *, count: int | None = None) -> None:
         """Give the first ``count`` targets (all by default) AWS's ``state``; None lets them be themselves again."""
         for task in self._service(slot).tasks[:count]:
@@ -128,11 +132,17 @@ class FakeCompute:
             return fingerprint(self._definition(request.task_definition))
         return fingerprint(wanted_definition(self._definition(live.task_definition), request))
 
+    def is_registered(self, task_definition: str) -> bool:
+        with_faults = self._call("compute.is_registered")
+        status = self._definition(task_definition).get("status", "ACTIVE")
+        with_faults()
+        return bool(status == "ACTIVE")
+
     def prepare(self, request: ReleaseRequest, live: Release, deployment_id: str, fence: Fence) -> Release:
         with_faults = self._call("compute.prepare")
-        if request.task_definition:
-            return release_of(self._definition(request.task_definition), request)
-        base = self._definition(live.task_definition)
+        base = self._definition(request.task_definition or live.task_definition)
+        if request.task_definition and base.get("status", "ACTIVE") == "ACTIVE":
+            return release_of(base, request)
         wanted = register_parameters(base, base.get("tags", []), request, deployment_id)
         made = [known for known in self.definitions.values() if known.get("tags", [])[-1:] == wanted["tags"][-1:]]
         if not made:

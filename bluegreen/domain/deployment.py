@@ -298,6 +298,11 @@ class Deployment:
     def ended(self) -> bool:
         return self.phase.final
 
+    @property
+    def in_vain(self) -> bool:
+        """A redeployment that was taken back by itself: users are on the release that it was to replace."""
+        return self.condemns is not None and self.rollback is not None and self.rollback.by == "bluegreen"
+
     def users(self, after: str = "") -> str:
         """Where a rollback has put them; of a lost route it says nothing but that. ``after``: how long that took."""
         lost = ", ".join(route.name for route in self.lost)

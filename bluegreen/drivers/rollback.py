@@ -6,16 +6,15 @@ release is deployed again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bluegreen.domain.deployment import Deployment, Phase, RollbackFacts
 from bluegreen.domain.events import Event, Kind
-from bluegreen.domain.release import Release, ReleaseRequest
-from bluegreen.domain.service import Lease, ServiceState
-from bluegreen.domain.spec import ShiftStep, Spec
+from bluegreen.domain.release import Release
+from bluegreen.domain.service import Lease
 from bluegreen.drivers.holder import is_known_dead
 from bluegreen.drivers.loop import Loop, Successor
-from bluegreen.errors import PreemptedError, RecordError, RefusedError
+from bluegreen.errors import PreemptedError, RefusedError
 from bluegreen.lifecycle.routes import late
 from bluegreen.notify.base import Reporter
 from bluegreen.wiring import Session
@@ -41,14 +40,16 @@ class Plan:
 
 
 def plan(session: Session, service: str, *, to: str | None = None) -> Plan:
-    """What a rollback would do now; reads the record only.
+    """What a rollback would do now: of a flip the record tells it, of a redeployment ECS is asked what it still has.
 
     Raises RefusedError for a release that is not known, RecordError where ``to`` is asked for and there is no record.
     """
     state = session.store.service(service)
     if state.active is not None:
         return _plan_flip(session.store.load(state.active), to)
-    return _plan_redeployment(session, state, service, to)
+    from bluegreen.drivers.redeployment import plan_redeployment
+
+    return plan_redeployment(session, state, service, to)
 
 
 def rollback(
@@ -73,7 +74,15 @@ def rollback(
     if planned.target is None:
         otherwise = f"bluegreen history {service}; --to RELEASE names another release"
         raise RefusedError(planned.summary, hint=planned.hint or otherwise)
-    return _redeploy(session, service, planned.target, reporter, reason, attendant)
+    from bluegreen.drivers.redeployment import redeploy
+
+    return redeploy(session, planned, reporter, reason, attendant)
+
+
+def launch_seconds(d: Deployment) -> float | None:
+    """How long its green took to get healthy; None where it did not come to that."""
+    spans = [s for s in d.spans if s.phase is Phase.LAUNCH and s.ended_at is not None]
+    return spans[0].ended_at - spans[0].began_at if spans and spans[0].ended_at else None
 
 
 # Private
@@ -104,64 +113,7 @@ def _plan_flip(d: Deployment, to: str | None) -> Plan:
         )
     state = "is launched again and" if cold else "is warm and"
     summary = f"flip: blue {d.blue.name} ({d.previous.label}) {state} takes all traffic"
-    return Plan("flip", summary, writes, _launch_seconds(d) if cold else 1.0, d, d.previous)
-
-
-def _plan_redeployment(session: Session, state: ServiceState, service: str, to: str | None) -> Plan:
-    last = next(iter(session.store.history(service, 1)), None)
-    if last is None and to is not None:
-        raise RecordError(f"service {service} has no deployment in {session.store_url}")
-    if last is None:
-        return Plan(
-            "nothing",
-            f"service {service} has no deployment in {session.store_url}, so there is nothing to roll back",
-            hint="does the deployment keep its record elsewhere? --store URL or BLUEGREEN_STORE names that store. "
-            f"If its record is lost: bluegreen rollback {service} --to SLOT sends all traffic to that slot without it",
-        )
-    if to is None and last.phase is Phase.ROLLED_BACK:
-        return Plan(
-            "nothing",
-            f"deployment {last.id} was rolled back already: {last.previous.label} is live on {last.blue.name}",
-        )
-    if to in (last.blue.name, last.green.name):
-        newest = _target(state, last, None)
-        goes = f"bluegreen rollback {service} goes to {newest.label}; " if newest else ""
-        raise RefusedError(
-            f"{to} is a slot, and no release: deployment {last.id} has ended, and a release is launched again",
-            hint=f"{goes}--to RELEASE goes to another of bluegreen history {service}",
-        )
-    target = _target(state, last, to)
-    if target is None:
-        return Plan("nothing", f"no release of {service} is known that was good, is not live and was not rolled back")
-    seconds = _launch_seconds(last)
-    writes = (
-        f"{target.label} is launched on the idle slot beside the live one",
-        "once it is healthy: all traffic there at once",
-        "then the present release is drained, scaled in and quarantined",
-    )
-    # One that only its name is known of, from --to: whether ECS has it is seen when it is deployed.
-    known = "" if target.images else ", which no record here knows"
-    summary = f"redeployment of {target.label}{known}: the deployment has ended"
-    return Plan("redeployment", summary, writes, seconds, last, target)
-
-
-def _target(state: ServiceState, last: Deployment, to: str | None) -> Release | None:
-    """The one that was named; otherwise the newest good one. What was rolled back is not gone back to unasked: the
-    second rollback in a row goes further back, not forward to what the first one left.
-    """
-    live = last.release if last.phase is Phase.SUCCEEDED else last.previous
-    if to is not None:
-        known = [entry.release for entry in state.known_good] + [last.previous]
-        named = [r for r in known if to in (r.id, r.task_definition)]
-        return named[0] if named else Release(to.rsplit("/", 1)[-1], to)
-    bad = {entry.release.id for entry in state.quarantine} | ({live.id} if live else set())
-    good = [entry.release for entry in state.known_good] + [last.previous]
-    return next((release for release in good if release.id not in bad), None)
-
-
-def _launch_seconds(d: Deployment) -> float | None:
-    spans = [s for s in d.spans if s.phase is Phase.LAUNCH and s.ended_at is not None]
-    return spans[0].ended_at - spans[0].began_at if spans and spans[0].ended_at else None
+    return Plan("flip", summary, writes, launch_seconds(d) if cold else 1.0, d, d.previous)
 
 
 def _flip(
@@ -227,21 +179,3 @@ def _enough(session: Session, d: Deployment) -> bool:
     if d.ended or facts is None or facts.safe_at is not None:
         return True
     return facts.blue_at is not None and session.clock.now() - facts.blue_at > PATIENCE_FOR_THE_OTHER
-
-
-def _redeploy(
-    session: Session, service: str, target: Release, reporter: Reporter, reason: str | None, attendant: Successor | None
-) -> Deployment:
-    from bluegreen.drivers.foreground import deploy
-
-    last = session.store.history(service, 1)[0]
-    session.region = last.spec.region
-    request = ReleaseRequest(task_definition=target.task_definition, reason=reason or f"rollback to {target.id}")
-    condemns = reason or "replaced by a rollback"
-    spec = emergency(last.spec)
-    return deploy(session, spec, request, reporter, force=True, attendant=attendant, condemns=condemns)
-
-
-def emergency(spec: Spec) -> Spec:
-    """The same service, without what would hold a rollback back: gates fire already, tests guard new releases."""
-    return replace(spec, shift=(ShiftStep(100.0, 0.0),), bake=0.0, hooks=(), gates=())

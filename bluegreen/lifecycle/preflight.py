@@ -38,6 +38,7 @@ def judge(found: Found) -> tuple[Problem, ...]:
         _groups,
         _sticky,
         _quarantine,
+        _deregistered,
         _hooks,
         _gates,
     )
@@ -210,6 +211,16 @@ def _hooks(found: Found) -> Iterator[Problem]:
         severity = "warn" if hook.dry_run or hook.point in _WITHOUT_A_SAY else "refuse"
         message = f"it could not be asked: {error.message}"
         yield Problem(severity, where_is(hook), message, error.hint or "mend it, then run bluegreen verify")
+
+
+def _deregistered(found: Found) -> Iterator[Problem]:
+    if found.deregistered is not None:
+        yield Problem(
+            "warn",
+            f"task definition {found.deregistered}",
+            "it was deregistered, so ECS starts nothing with it: its content is registered again as a new revision",
+            "nothing, if it was not deregistered for a reason",
+        )
 
 
 def _gates(found: Found) -> Iterator[Problem]:

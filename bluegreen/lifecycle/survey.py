@@ -28,7 +28,8 @@ class Found:
     ``gates`` by gate name. ``scaling`` is None where it could not be read. ``returning`` is the request's ledger entry,
     where it asks for a release that was known good. ``errors`` are the reads that failed, with the resource each was
     about; ``denied`` are those a deployment can do without, with what it then lacks. ``mute`` are the hooks that could
-    not be asked from here, whatever the release. ``unfinished`` is the service's active deployment; ``gone``: the
+    not be asked from here, whatever the release. ``deregistered`` is the task definition that was asked for, where it
+    has to be registered again. ``unfinished`` is the service's active deployment; ``gone``: the
     process that holds the lease is known not to exist any more."""
 
     spec: Spec
@@ -46,6 +47,7 @@ class Found:
     scaling: tuple[ScalableTarget, ...] | None = ()
     groups: tuple[GroupSettings, ...] = ()
     returning: KnownGood | None = None
+    deregistered: str | None = None
     unfinished: Deployment | None = None
     gone: bool = False
     errors: list[tuple[str, BluegreenError]] = field(default_factory=list)
@@ -108,10 +110,12 @@ class _Survey:
         found.returning = _returning(found.state, request)
         roles = found.roles
         if request is not None and roles is not None and roles[0].name in found.current:
-            blue = found.current[roles[0].name]
+            blue, compute = found.current[roles[0].name], self._world.compute
             named = request.task_definition or ""
             where = f"task definition {named.rsplit('/', 1)[-1]}" if named else "release"
-            found.fingerprint = self._try(where, lambda: self._world.compute.fingerprint(request, blue))
+            found.fingerprint = self._try(where, lambda: compute.fingerprint(request, blue))
+            if named and found.fingerprint and self._try(where, lambda: compute.is_registered(named)) is False:
+                found.deregistered = named.rsplit("/", 1)[-1]
         return found
 
     def _route(self, index: int, spec: RouteSpec, slots: tuple[Slot, Slot]) -> None:

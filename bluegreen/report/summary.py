@@ -39,6 +39,8 @@ def started_summary(d: Deployment, now: float, width: int) -> list[Line]:
 
 def rollback_summary(d: Deployment, now: float, width: int) -> list[Line]:
     """Safe or not yet, after how long; what goes on by itself; what was not reverted."""
+    if d.ended and d.in_vain:
+        return _not_replaced(d, width)
     lines = safe_lines(d, width)
     lines += wrapped(line("  rolled back    "), f"{_release(d)}, in phase {_from(d)}: {_reason(d)}", width)
     lines += wrapped(line("  goes on        "), _goes_on(d), width)
@@ -91,6 +93,20 @@ def deploy_plan_lines(spec: Spec, what: str, width: int) -> list[Line]:
 
 
 # Private
+
+
+def _not_replaced(d: Deployment, width: int) -> list[Line]:
+    """A redeployment that failed: nobody is safe who was not before."""
+    still = f"all traffic is still on {d.blue.name} ({d.previous.label}), the release that was to be replaced"
+    tried = d.release.label if d.release else requested(d.request)
+    lines = wrapped(line(Span("NOT ROLLED BACK: ", Style.BAD)), still, width)
+    lines += wrapped(line("  tried          "), f"{tried}, up to phase {_from(d)}: {_reason(d)}", width)
+    again = f"bluegreen rollback {d.service}: the next known-good release, or this one again where there is no other"
+    lines += wrapped(line("  next           "), again, width, Style.BOLD)
+    return [
+        *lines,
+        *wrapped(line("  or             "), f"bluegreen rollback {d.service} --to RELEASE", width, Style.BOLD),
+    ]
 
 
 def _about(plan: RollbackPlan) -> str:

@@ -48,6 +48,8 @@ class World(Protocol):
 
     def definition(self, arn: str) -> Definition: ...
 
+    def deregister(self, arn: str) -> None: ...
+
 
 class FakeWorld:
     def __init__(self) -> None:
@@ -62,6 +64,9 @@ class FakeWorld:
 
     def definition(self, arn: str) -> Definition:
         return self.fake.definitions[arn]
+
+    def deregister(self, arn: str) -> None:
+        self.fake.deregister(arn)
 
 
 class MotoEcsWorld:
@@ -101,6 +106,9 @@ class MotoEcsWorld:
     def definition(self, arn: str) -> Definition:
         described = self.ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
         return {**described["taskDefinition"], "tags": described["tags"]}
+
+    def deregister(self, arn: str) -> None:
+        self.ecs.deregister_task_definition(taskDefinition=arn)
 
 
 @contextmanager

@@ -9,11 +9,12 @@ import pytest
 
 from bluegreen.clock import SystemClock
 from bluegreen.compute.base import ComputeProvider
+from bluegreen.compute.ecs_service_pair import EcsServicePair
 from bluegreen.domain.deployment import Slot
 from bluegreen.domain.release import Release, ReleaseRequest
 from bluegreen.domain.spec import SlotSpec
 from bluegreen.errors import NotFoundError, PreemptedError, RefusedError
-from tests.contract.compute_worlds import DEFINITION, SPEC, FakeWorld, World, moto_ecs_world
+from tests.contract.compute_worlds import DEFINITION, SPEC, FakeWorld, MotoEcsWorld, World, moto_ecs_world
 
 NEW_IMAGE = ReleaseRequest(images={"app": "registry/orders:2"}, commit="abc", reason="faster")
 
@@ -38,6 +39,11 @@ def preempted() -> None:
 def let_time_pass(world: World) -> None:
     clock = world.fake.clock if isinstance(world, FakeWorld) else SystemClock()
     clock.sleep(0.01)
+
+
+def provider_of_another_process(world: World) -> ComputeProvider:
+    """One that remembers nothing: a revision never changes, but for its status."""
+    return EcsServicePair(world.clients) if isinstance(world, MotoEcsWorld) else world.compute
 
 
 def slots(world: World) -> tuple[Slot, Slot]:
@@ -114,6 +120,26 @@ def test_existing_task_definition_is_taken_as_it_is(world: World) -> None:
     release = prepare(world, ReleaseRequest(task_definition="orders:1"))
     assert (release.id, release.task_definition) == ("orders:1", _live_arn(world))
     assert world.writes() == before
+
+
+def test_deregistered_task_definition_is_registered_again_with_its_content(world: World) -> None:
+    gone = prepare(world)
+    assert world.compute.is_registered(gone.task_definition)
+    world.deregister(gone.task_definition)
+    asked = ReleaseRequest(task_definition=gone.task_definition)
+    before = world.compute.fingerprint(asked, gone)
+    fresh = provider_of_another_process(world)
+    assert not fresh.is_registered(gone.task_definition)
+    again = fresh.prepare(asked, gone, "d-2", no_fence)
+    assert (again.id, again.images) == ("orders:3", gone.images)
+    assert fresh.is_registered(again.task_definition)
+    assert fresh.fingerprint(ReleaseRequest(task_definition=again.task_definition), gone) == before
+    assert fresh.prepare(asked, gone, "d-2", no_fence).id == again.id, "once for a deployment"
+
+
+def test_what_does_not_exist_is_not_called_deregistered(world: World) -> None:
+    with pytest.raises(NotFoundError):
+        world.compute.is_registered("orders:99")
 
 
 def test_missing_task_definition_is_not_found(world: World) -> None:

@@ -241,6 +241,7 @@ def _until_no_other_write(work: Work) -> Outcome | None:
         )
     now = work.now()
     took = now - facts.requested_at
-    message = f"SAFE: {work.deployment.users(f' after {took:.2f} s')}"
+    users = work.deployment.users(f" after {took:.2f} s")
+    message = f"the bad release was not replaced: {users}" if work.deployment.in_vain else f"SAFE: {users}"
     work.record(work.event(Kind.SAFE, message, took=took), rollback=replace(facts, safe_at=now))
     return None
