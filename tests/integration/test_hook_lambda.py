@@ -25,7 +25,7 @@ from bluegreen.hooks.base import Hook
 from bluegreen.hooks.registry import build_hook
 from bluegreen.hooks.running import Links
 from tests.contract.hook_aws import SERVICE_ARN, FakeAws, refused
-from tests.contract.hook_kit import ENVIRONMENT, ask, call, failed, passed, until, wait
+from tests.contract.hook_kit import ENVIRONMENT, ask, call, failed, free_port, passed, until, wait
 from tests.contract.test_hook_remote_kinds import FACTS, told
 
 REVISION = SERVICE_ARN.replace(":service/", ":service-revision/")
@@ -40,12 +40,6 @@ def answering(function: Callable[[dict[str, Any]], Any]) -> FakeAws:
     aws = FakeAws()
     aws.lambdas.function = function
     return aws
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 # -- ECS

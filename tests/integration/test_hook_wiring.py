@@ -13,9 +13,10 @@ from moto import mock_aws
 from bluegreen.domain.approval import Decision, question
 from bluegreen.domain.service import Owner
 from bluegreen.domain.spec import GateSpec, HookPoint, HookSpec
+from bluegreen.errors import HookUnavailableError
 from bluegreen.hooks.base import Pending, Watch
 from bluegreen.wiring import Options, Session
-from tests.contract.hook_kit import passed
+from tests.contract.hook_kit import free_port, passed, wait
 from tests.contract.test_hook_remote_kinds import pending, told
 
 REGION = "eu-west-1"
@@ -49,6 +50,15 @@ def test_an_approval_reads_the_sessions_own_store(session: Session) -> None:
     first = pending(hook.start(told()))
     session.store.decide("d-1", Decision(question("test", 0, "smoke", 1), True, "alice", session.clock.now()))
     assert "approved by alice" in passed(hook.poll(first.handle)).detail
+
+
+def test_two_functions_hooks_of_a_session_share_the_receiver_that_both_name(session: Session) -> None:
+    settings: dict[str, object] = {"function": "none", "contract": "codedeploy", "receiver": f"127.0.0.1:{free_port()}"}
+    hooks = [session.hook(HookSpec(HookPoint.TEST, name, "lambda", settings)) for name in ("a", "b")]
+    started = [pending(hook.start(told())) for hook in hooks]
+    for hook, verdict in zip(hooks, started, strict=True):
+        with pytest.raises(HookUnavailableError, match="function none"):
+            wait(hook, verdict)
 
 
 def test_a_build_is_started_and_followed_with_parameters_that_the_sdk_accepts(session: Session) -> None:
