@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ from bluegreen.cli.main import root
 
 FOLDER = Path(__file__).parents[2] / "configs" / "codepipeline"
 MANUAL = Path(__file__).parents[2] / "docs" / "pipelines.md"
+RELEASE = ("--image", "--image-definitions", "--image-detail", "--taskdef", "--task-definition")
 CFN_LINT = "import sys; from cfnlint.runner import main; sys.exit(main())"
 BUILDSPECS = ("buildspec-build.yml", "buildspec-deploy.yml")
 
@@ -95,6 +97,18 @@ def test_what_the_build_hands_on_is_what_the_deployment_reads() -> None:
     deploy = " ".join(commands_of("buildspec-deploy.yml"))
     assert "$CODEBUILD_SRC_DIR_Release/imagedefinitions.json" in deploy
     assert files == ["imagedefinitions.json", "imageDetail.json"]
+
+
+@pytest.mark.parametrize("place", ["buildspec", "manual"])
+def test_what_is_verified_is_what_is_deployed(place: str) -> None:
+    """Else verify reads the configuration's release, whose variables the pipeline need not have."""
+    text = MANUAL.read_text() if place == "manual" else "\n".join(commands_of("buildspec-deploy.yml"))
+    told = {line[1]: release_of(line) for line in reversed(bluegreen_lines(text))}
+    assert told["verify"] == told["deploy"] != {}
+
+
+def release_of(line: list[str]) -> dict[str, str]:
+    return {name: value for name, value in itertools.pairwise(line) if name in RELEASE}
 
 
 @pytest.mark.parametrize("name", BUILDSPECS)
