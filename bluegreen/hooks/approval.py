@@ -6,7 +6,7 @@ The question is the hook's run in the record, and the answer stands in the store
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from bluegreen.domain.approval import Decision, question
 from bluegreen.errors import BluegreenError, HookLostError, HookUnavailableError
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 
 _LOOK = 2.0
 _BEFORE_THE_TIMEOUT = 1.0
-
-
-class Approvals(Protocol):
-    """Where people's decisions are kept."""
-
-    def decision(self, deployment_id: str, key: str) -> Decision | None: ...
 
 
 class ApprovalHook:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bluegreen.analysis import Histogram, Interval, Side
 from bluegreen.errors import HookUnavailableError
-from bluegreen.hooks.prometheus import Sample, instant, samples
+from bluegreen.hooks.promql import Sample, instant, samples
 from bluegreen.hooks.remote import answered
 from bluegreen.hooks.running import Surroundings
 

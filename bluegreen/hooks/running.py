@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from bluegreen.clock import Clock
 from bluegreen.errors import HookLostError, HookUnavailableError
@@ -18,7 +18,7 @@ from bluegreen.redact import Redactor, secrets_of
 
 if TYPE_CHECKING:
     from bluegreen.aws.clients import Clients
-    from bluegreen.hooks.approval import Approvals
+    from bluegreen.domain.approval import Decision
     from bluegreen.hooks.codedeploy import Receiver
     from bluegreen.hooks.fields import ProcessSettings
 
@@ -29,6 +29,12 @@ Places = Mapping[str, str]
 
 _OUTPUT_SIZE = 16 * 1024
 _LAST_LINES = 50
+
+
+class Approvals(Protocol):
+    """Where people's decisions are kept."""
+
+    def decision(self, deployment_id: str, key: str) -> Decision | None: ...
 
 
 @dataclass(frozen=True, slots=True)
