@@ -86,6 +86,7 @@ def main() -> None:
 def serve(order: Order, say: Callable[[dict[str, Any]], None], *, log_to_folder: bool = False) -> None:
     """Run a sandbox until SIGTERM, SIGINT or /_sandbox/stop. Nothing is left when this returns or raises."""
     os.umask(0o077)
+    _forget_aws_settings()
     ended = threading.Event()
     _on_signals(_give_up)
     with held(order.folder), ExitStack() as cleanup:
@@ -97,6 +98,13 @@ def serve(order: Order, say: Callable[[dict[str, Any]], None], *, log_to_folder:
         if log_to_folder:
             _let_go_of_stdout(order.folder / "daemon.log")
         ended.wait()
+
+
+def _forget_aws_settings() -> None:
+    """The emulator is built on the SDK, which looks for profiles and files: the user's are none of the sandbox's."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 def _on_signals(handler: Callable[[int, Any], None]) -> None:

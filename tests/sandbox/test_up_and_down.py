@@ -183,6 +183,17 @@ def test_env_lets_the_unmodified_aws_command_speak_to_it(sandbox: RunningSandbox
 
 
 @pytest.mark.sandbox
+def test_up_reads_none_of_its_user_s_own_aws_settings(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text("this is no configuration")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "prod")
+    up = cli("up", "--parameter", "DesiredCount=0")
+    assert up.returncode == 0, up.stderr
+
+
+@pytest.mark.sandbox
 def test_the_store_that_env_names_survives_down(cli: Cli, tmp_path: Path) -> None:
     assert cli("up", "--parameter", "DesiredCount=0").returncode == 0
     values = dict(line.removeprefix("export ").split("=", 1) for line in cli("env").stdout.splitlines())
