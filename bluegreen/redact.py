@@ -27,7 +27,7 @@ _NOT_SECRET = {"true", "false", "none", "null", "test", "tests", "testing", "loc
 _SHORTEST = 4
 _SHORT = 8
 
-_KEY_NAME = r"[\w.-]*(?:secret|token|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key)[\w.-]*"
+KEY_NAME = r"[\w.-]*(?:secret|token|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key)[\w.-]*"
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), _MARK),
     (
@@ -45,11 +45,25 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.-]{0,30}://)[^\s/?#\"'<>]{1,1000}@"), rf"\1{_MARK}@"),
     (
         re.compile(
-            rf"(?i)(?<![\w.-])({_KEY_NAME}['\"]?[ \t]*(?:=|:[ \t])[ \t]*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&\"']{{4,}})"
+            rf"(?i)(?<![\w.-])({KEY_NAME}['\"]?[ \t]*(?:=|:[ \t])[ \t]*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;&\"']{{4,}})"
         ),
         rf"\1{_MARK}",
     ),
 )
+
+CREDENTIAL = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
+    r"|\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,})"
+    r"|(?i:\b(?:bearer|basic)[ \t]+(?=[\w.~+/-]*[\d+/=])[\w.~+/-]{12,}=*)"
+    r"|(?i:\bX-Amz-(?:Signature|Security-Token)=[^&\s\"'$]+)"
+    r"|\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s/?#\"'<>:@]{0,200}:[^\s/?#\"'<>@]{1,800}@"
+    r"|\bhooks\.slack\.com/services/[\w/]{8,}"
+    r"|\bdiscord(?:app)?\.com/api/webhooks/\d+/[\w-]{8,}"
+)
+"""What is hardly anything but a credential: narrower than what is taken out of outputs, where a line too much is no
+loss."""
 
 
 def looks_secret(name: str) -> bool:
@@ -68,7 +82,7 @@ def secrets_of(
     known = "\n".join(public)
     found = [value for name, value in environment.items() if looks_secret(name)]
     found += [value for name, value in (used or {}).items() if looks_secret(name) or value not in known]
-    return tuple(dict.fromkeys(value for value in found if _worth_hiding(value)))
+    return tuple(dict.fromkeys(value for value in found if is_worth_hiding(value)))
 
 
 class Redactor:
@@ -122,7 +136,7 @@ def plain(text: str) -> str:
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _worth_hiding(value: str) -> bool:
+def is_worth_hiding(value: str) -> bool:
     return len(_compact(value)) >= _SHORTEST and value.strip().lower() not in _NOT_SECRET
 
 

@@ -45,7 +45,18 @@ def service_argument(command: F) -> F:
 
 
 def reason_option(command: F) -> F:
-    return click.option("--reason", metavar="TEXT", help="Why; kept in the record.")(command)
+    return click.option("--reason", metavar="TEXT", callback=_clean, help="Why; kept in the record.")(command)
+
+
+def _clean(context: click.Context, _: click.Parameter, reason: str | None) -> str | None:
+    """Without what looks like a secret, or is one of the environment's: it is kept, and shown to everybody."""
+    if reason is None:
+        return None
+    # Imported now: a rollback is timed, and mostly gives no reason.
+    from bluegreen.redact import Redactor, secrets_of
+
+    app = context.find_object(App)
+    return Redactor(secrets_of(app.environment if app else {})).text(reason)
 
 
 def release_options(command: F) -> F:

@@ -12,6 +12,7 @@ from bluegreen.config.convert import route_problems, to_spec
 from bluegreen.config.explain import explain, is_tainted
 from bluegreen.config.hooks import hook_problems
 from bluegreen.config.kinds import Kinds, check_entries, entry_lists
+from bluegreen.config.literals import literal_secrets
 from bluegreen.config.model import Configuration, ReleaseSection
 from bluegreen.config.problems import Path, Problem, refuse
 from bluegreen.config.release import task_definition_request
@@ -21,6 +22,7 @@ from bluegreen.config.verdicts import verdict_problems
 from bluegreen.domain.release import ReleaseRequest
 from bluegreen.domain.spec import Spec
 from bluegreen.errors import ConfigurationError
+from bluegreen.redact import Redactor
 
 ONLY_CONTAINER = ""
 """The container's name in a ReleaseRequest that means the only essential one (see compute.task_definition)."""
@@ -51,7 +53,8 @@ def load(
     ``with_release=False`` for commands that deploy nothing or were told on the command line what to deploy: the
     release section is then not read, its variables need not be set, and ``request`` is None.
     ``hook_variables=False`` for commands that need not every hook, gate and notifier: what only their settings name
-    need not be set, for whoever builds one of them asks for it again.
+    need not be set, for whoever builds one of them asks for it again. Secrets that stand there as they are, which the
+    record would keep, are then let pass: no record begins.
     """
     source = read_source(path)
     if not with_release:
@@ -80,6 +83,7 @@ class _Reading:
         self._data = plain(source.root, expander)
         self.written = plain(source.root, as_written)
         self._unset = expander.unset
+        self._refuses_literals = not optional
         self._unknown = frozenset(problem.path for problem in (*expander.missing, *expander.unset))
         self.problems = [*source.problems, *expander.missing]
 
@@ -88,6 +92,8 @@ class _Reading:
         for entries in entry_lists(self._kinds):
             self._add(check_entries(entries, self._root, self._data, self._kinds))
         self._add(hook_problems(self._root, self._data))
+        if self._refuses_literals:
+            self.problems += literal_secrets(self._root)
         if model is not None:
             self._add(route_problems(model, self._root))
             self._add(verdict_problems(model, self._root))
@@ -130,7 +136,8 @@ def _request(section: ReleaseSection, folder: File) -> ReleaseRequest:
         raise ConfigurationError(
             "is a revision that exists, so its images are settled; remove image and images, or give a file"
         )
-    return replace(base, images=images, commit=section.commit, reason=section.reason)
+    reason = None if section.reason is None else Redactor().text(section.reason)
+    return replace(base, images=images, commit=section.commit, reason=reason)
 
 
 def _definition_problem(error: ConfigurationError, root: Node) -> Problem:

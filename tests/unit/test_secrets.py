@@ -304,6 +304,14 @@ def test_planted_secret_in_hook_output_reaches_no_record(tmp_path: Path) -> None
     assert "got" in repr(verdict)
 
 
+def test_a_reason_is_kept_without_the_secret_in_it(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.environment = {**desk.environment, "DB_PASSWORD": PLANTED}
+    token = "ghp_" + "a1B2c3D4" * 5
+    desk.deploy("--image", "app=registry.example/orders:9", "--reason", f"since {token} leaked, and {PLANTED}")
+    assert desk.stage.latest().request.reason == "since [redacted] leaked, and [redacted]"
+
+
 # Files
 
 
