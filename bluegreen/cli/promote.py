@@ -12,12 +12,13 @@ from bluegreen.domain.service import Control
 
 @click.command("promote")
 @service_argument
+@click.option("--dry-run", is_flag=True, help="Say what it would do now; ask for nothing.")
 @reason_option
 @click.pass_obj
-def command(app: App, service: str | None, config: str, reason: str | None) -> None:
+def command(app: App, service: str | None, config: str, dry_run: bool, reason: str | None) -> None:
     """Skip the remaining waits of a deployment.
 
     Green gets all traffic at the next step and the bake ends. Tests, health and gates still count: a release that fails
     them is rolled back. A gate that cannot tell is not waited for any more.
     """
-    ask(app, Control.PROMOTE, service, config, reason)
+    ask(app, Control.PROMOTE, service, config, reason, dry_run=dry_run)

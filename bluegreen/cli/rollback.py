@@ -48,7 +48,7 @@ def command(
     session, name = app.session_for("rollback", service, config)
     try:
         if dry_run:
-            return show_plan(app, session, name, to)
+            return show_plan(app, session, name, to, force=force)
         return roll_back(app, session, name, to=to, reason=reason, force=force, wait=wait)
     except (StoreUnavailableError, RecordError) as error:
         from bluegreen.cli.bare_rollback import roll_back_without_record
@@ -84,16 +84,19 @@ def roll_back(
     )
 
 
-def show_plan(app: App, session: Session, service: str, to: str | None) -> None:
+def show_plan(
+    app: App, session: Session, service: str, to: str | None, *, force: bool, typed: str = "rollback"
+) -> None:
+    """``typed``: the command whose dry run it is."""
     from bluegreen.cli.terminal import show, show_json, width
-    from bluegreen.drivers.rollback import plan
+    from bluegreen.drivers.foreseeing import foresee
     from bluegreen.report.data import plan_data
     from bluegreen.report.summary import plan_lines
 
-    planned = plan(session, service, to=to)
+    planned = foresee(session, service, to=to, force=force)
     if app.json:
         return show_json(plan_data(service, planned))
-    return show(app, plan_lines(service, planned, width(sys.stdout), to))
+    return show(app, plan_lines(service, planned, width(sys.stdout), to, typed))
 
 
 # Private

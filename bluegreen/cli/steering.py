@@ -16,19 +16,23 @@ if TYPE_CHECKING:
 _EFFECT = {
     Control.PAUSE: "holds where it stands; traffic stays as it is",
     Control.RESUME: "goes on",
-    Control.PROMOTE: "skips its remaining waits",
+    Control.PROMOTE: "skips its remaining waits; tests, health and gates still count",
     Control.ACCEPT_LIVE: "goes on from the live weights",
     Control.REASSERT: "writes its weights again and goes on",
 }
 
 
-def ask(app: App, wish: Control, service: str | None, config: str, reason: str | None) -> None:
-    """Leave the wish. Raises RefusedError when no deployment is unfinished."""
+def ask(
+    app: App, wish: Control, service: str | None, config: str, reason: str | None, *, dry_run: bool = False
+) -> None:
+    """Leave the wish; in a dry run say what it would do. Raises RefusedError when no deployment is unfinished."""
     from bluegreen.drivers.inquiry import control, is_driven, is_heard
 
     session, name = app.session_for(wish.value, service, config)
-    deployment = control(session, name, wish, reason)
-    tell_asked(app, session, deployment, wish, heard=is_driven(session, name) and is_heard(session, name))
+    deployment = control(session, name, wish, reason, dry_run=dry_run)
+    if dry_run:
+        return _tell_what_if(app, deployment, wish)
+    return tell_asked(app, session, deployment, wish, heard=is_driven(session, name) and is_heard(session, name))
 
 
 def tell_asked(app: App, session: Session, d: Deployment, wish: Control, *, heard: bool) -> None:
@@ -55,3 +59,18 @@ def tell_asked(app: App, session: Session, d: Deployment, wish: Control, *, hear
     else:
         click.echo(f"left for {driver}, which has not answered yet: deployment {d.id} {_EFFECT[wish]}")
     return click.echo(f"next: bluegreen {'resume' if wish is Control.PAUSE else 'status'} {d.service}")
+
+
+# Private
+
+
+def _tell_what_if(app: App, d: Deployment, wish: Control) -> None:
+    stands = f", held: {d.hold.reason}" if d.hold else f", waiting: {d.waiting.reason}" if d.waiting else ""
+    if app.json:
+        from bluegreen.cli.terminal import show_json
+
+        what = {"deployment": d.id, "phase": d.phase.value, "asked": wish.value, "effect": _EFFECT[wish]}
+        return show_json({"service": d.service, **what, "dry_run": True})
+    click.echo(f"{d.service}: deployment {d.id} (in phase {d.phase}{stands}) {_EFFECT[wish]}")
+    click.echo("  Dry run: nothing was changed.")
+    return click.echo(f"  to do it    bluegreen {wish.value} {d.service}")

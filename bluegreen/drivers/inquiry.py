@@ -53,14 +53,21 @@ def observe(session: Session, service: str) -> Status:
     return Status(state, deployment, Observation(slots, live), tuple(problems), gone)
 
 
-def control(session: Session, service: str, wish: Control, reason: str | None = None) -> Deployment:
-    """Leave a wish for the driver of the unfinished deployment. Raises RefusedError when there is none."""
+def control(
+    session: Session, service: str, wish: Control, reason: str | None = None, *, dry_run: bool = False
+) -> Deployment:
+    """Leave a wish for the driver of the unfinished deployment; in a dry run, only see whether it may be left.
+
+    Raises RefusedError when there is none, or when it could not be obeyed.
+    """
     deployment = active(session, service)
     if wish is Control.PROMOTE and deployment.rollback is not None:
         raise RefusedError(
             f"deployment {deployment.id} is being rolled back", hint=f"bluegreen status {service} shows how far it is"
         )
     if wish is Control.RESUME and _is_promoted_anyway(session, deployment):
+        return deployment
+    if dry_run:
         return deployment
     now = session.clock.now()
     session.store.request(service, ControlRequest(wish, str(session.owner), now, reason))

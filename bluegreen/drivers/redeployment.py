@@ -13,8 +13,9 @@ from bluegreen.domain.release import Release, ReleaseRequest
 from bluegreen.domain.service import ServiceState
 from bluegreen.domain.spec import ShiftStep, Spec
 from bluegreen.drivers.foreground import deploy
+from bluegreen.drivers.foreseeing import launch_seconds
 from bluegreen.drivers.loop import Successor
-from bluegreen.drivers.rollback import Plan, launch_seconds
+from bluegreen.drivers.rollback import Plan
 from bluegreen.errors import BluegreenError, NotFoundError, RecordError, RefusedError
 from bluegreen.notify.base import Reporter
 from bluegreen.wiring import Session

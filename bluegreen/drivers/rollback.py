@@ -25,9 +25,8 @@ PATIENCE_FOR_THE_OTHER = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``klass``: flip, redeployment or nothing. ``writes`` are sentences. ``seconds``: how long to safe, if known.
-
-    ``hint``: what to do where there is nothing to roll back.
+    """``klass``: flip, redeployment or nothing. ``writes`` are sentences, of a flip only where it is foreseen
+    (foreseeing.py). ``seconds``: how long to safe, if known. ``hint``: what to do where nothing is rolled back.
     """
 
     klass: str
@@ -40,7 +39,7 @@ class Plan:
 
 
 def plan(session: Session, service: str, *, to: str | None = None) -> Plan:
-    """What a rollback would do now: of a flip the record tells it, of a redeployment ECS is asked what it still has.
+    """Which class of rollback it is now. The record tells it; for a redeployment ECS is asked what it still has.
 
     Raises RefusedError for a release that is not known, RecordError where ``to`` is asked for and there is no record.
     """
@@ -79,12 +78,6 @@ def rollback(
     return redeploy(session, planned, reporter, reason, attendant)
 
 
-def launch_seconds(d: Deployment) -> float | None:
-    """How long its green took to get healthy; None where it did not come to that."""
-    spans = [s for s in d.spans if s.phase is Phase.LAUNCH and s.ended_at is not None]
-    return spans[0].ended_at - spans[0].began_at if spans and spans[0].ended_at else None
-
-
 # Private
 
 
@@ -100,20 +93,9 @@ def _plan_flip(d: Deployment, to: str | None) -> Plan:
             f"deployment {d.id} is unfinished: a rollback goes to blue, which is {d.previous.id}, not {to}",
             hint=f"bluegreen rollback {d.service} first, then bluegreen deploy --task-definition {to}",
         )
-    writes = tuple(f"{route.name}: all traffic to blue {d.blue.name} ({d.previous.id})" for route in d.routes)
-    if d.test_route is not None and d.test_route.written is not None:
-        writes += (f"{d.test_route.name} (test route): to blue {d.blue.name}",)
-    if d.launched:
-        writes += (f"then green {d.green.name} is drained and scaled in",)
-    cold = d.phase is Phase.TEARDOWN and d.retired_at is not None
-    if cold:
-        writes = (
-            f"blue {d.blue.name} was scaled in: {d.blue_count} tasks of {d.previous.id} are launched first",
-            *writes,
-        )
-    state = "is launched again and" if cold else "is warm and"
-    summary = f"flip: blue {d.blue.name} ({d.previous.label}) {state} takes all traffic"
-    return Plan("flip", summary, writes, launch_seconds(d) if cold else 1.0, d, d.previous)
+    return Plan(
+        "flip", f"flip: blue {d.blue.name} ({d.previous.label}) takes all traffic", deployment=d, target=d.previous
+    )
 
 
 def _flip(

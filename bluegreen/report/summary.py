@@ -51,17 +51,19 @@ def rollback_summary(d: Deployment, now: float, width: int) -> list[Line]:
     return [*lines, *wrapped(line("  next           "), again, width)]
 
 
-def plan_lines(service: str, plan: RollbackPlan, width: int, to: str | None = None) -> list[Line]:
+def plan_lines(
+    service: str, plan: RollbackPlan, width: int, to: str | None = None, command: str = "rollback"
+) -> list[Line]:
     """``rollback --dry-run``: its class, what it would write, how long it takes. ``to``: the release that was named."""
     lines = wrapped(line(Span(f"{service}: ", Style.BOLD)), plan.summary, width)
     for number, sentence in enumerate(plan.writes, 1):
         lines += wrapped(line(f"  {number}. "), sentence, width)
     if plan.klass == "nothing":
         return lines + (wrapped(line("  next        "), plan.hint, width) if plan.hint else [])
-    takes = "not known: no launch of this service is on record" if plan.seconds is None else _about(plan)
+    takes = _about(plan)
     lines += wrapped(line("  safe after  "), takes, width)
     done = line(Span("  Dry run: nothing was changed.", Style.DIM))
-    typed = f"bluegreen rollback {service}" + (f" --to {to}" if to else "")
+    typed = f"bluegreen {command} {service}" + (f" --to {to}" if to else "")
     return [*lines, done, line(Span("  to do it    ", Style.DIM), Span(typed, Style.BOLD))]
 
 
@@ -110,7 +112,9 @@ def _not_replaced(d: Deployment, width: int) -> list[Line]:
 
 
 def _about(plan: RollbackPlan) -> str:
-    assert plan.seconds is not None
+    if plan.seconds is None:
+        waits = "no launch of this service is on record"
+        return f"not known: {waits}" if plan.klass == "redeployment" else "not known: blue is waited for"
     if plan.klass == "flip" and plan.seconds <= 1:
         return "less than a second"
     return f"about {duration(plan.seconds)}, the time the last launch took"

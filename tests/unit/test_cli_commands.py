@@ -172,7 +172,7 @@ def test_rollback_dry_run_tells_the_class_and_writes_nothing(desk: Desk) -> None
     before = list(desk.stage.calls)
     result = desk.type("rollback", "orders", "--dry-run")
     assert result.exit_code == 0
-    assert result.stdout.startswith("orders: flip: blue orders-1 (orders:1 (orders:1)) is warm")
+    assert result.stdout.startswith("orders: flip: blue orders-1 (orders:1 (orders:1)) has all traffic already")
     assert not {"router.modify", "compute.launch", "compute.scale"} & set(desk.stage.calls[len(before) :])
 
 
