@@ -75,7 +75,7 @@ class Surroundings:
         return Redactor([*secrets_of(self.environment, self.used, public), *secrets_of(more or {})])
 
     def cwd(self, below: str) -> Path:
-        cwd = self.folder / below
+        cwd = (self.folder / below).absolute()
         if not cwd.is_dir():
             raise HookUnavailableError(f"the folder {cwd} does not exist", hint="cwd is relative to the configuration")
         return cwd

@@ -96,9 +96,7 @@ def _same_route(found: Found) -> Iterator[Problem]:
     seen: set[str] = set()
     for route in found.routes:
         if route.arn in seen:
-            message = (
-                f"production names this {route.kind} more than once ({route.arn}), and it can be shifted only once"
-            )
+            message = f"production names this {route.kind} more than once, and it can be shifted only once"
             yield Problem("refuse", route.name, message, "remove all but one of them from production")
             return
         seen.add(route.arn)
@@ -107,8 +105,7 @@ def _same_route(found: Found) -> Iterator[Problem]:
         yield Problem(
             "refuse",
             "test",
-            f"the test route is the production route {test.name} ({test.arn}): it would send every user to an untested "
-            "green",
+            f"the test route is the production route {test.name}: it would send every user to an untested green",
             "give the test route a listener or a rule of its own, or leave test out",
         )
 
