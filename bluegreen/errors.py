@@ -46,6 +46,13 @@ class BluegreenError(Exception):
         self.message = message
         self.hint = hint
 
+    def and_also(self, said: str, *, next_action: str = "") -> Self:
+        """Itself, with more to say and, after its own hint, more to do."""
+        self.message = f"{self.message}{said}"
+        self.hint = "; ".join(filter(None, [self.hint, next_action])) or None
+        self.args = (self.message,)
+        return self
+
     def with_text(self, change: Callable[[str], str]) -> Self:
         """Itself, with its words changed."""
         self.message = change(self.message)

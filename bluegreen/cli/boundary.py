@@ -75,8 +75,14 @@ def _crash(app: App, error: Exception) -> int:
     from bluegreen.cli.logs import log_crash
 
     log = log_crash(app, error)
-    message = f"internal error: {type(error).__name__}; the deployment, if one runs, stands where its record says"
-    hint = "bluegreen status shows it; please report this with the log"
+    message = (
+        f"internal error: {type(error).__name__}; a deployment that this command drove stands where its record says, "
+        "nobody drives it now, and users stay where they are"
+    )
+    hint = (
+        "bluegreen status shows where, bluegreen resume goes on with it, bluegreen rollback goes back; "
+        "please report this with the log"
+    )
     _say(app, "InternalError", message, hint, 1, log=log)
     return 1
 

@@ -15,10 +15,11 @@ from bluegreen.domain.release import ReleaseRequest
 from bluegreen.domain.service import Lease
 from bluegreen.domain.spec import Spec
 from bluegreen.drivers.holder import give_back_unused, is_held, is_known_dead, take
-from bluegreen.drivers.loop import Loop, Successor, Until
+from bluegreen.drivers.loop import Loop, Successor, Until, say_it_is_left
 from bluegreen.errors import (
     BluegreenError,
     HeldError,
+    LockedError,
     QuarantinedError,
     RefusedError,
     StoreUnavailableError,
@@ -94,7 +95,13 @@ def resume(
     session.region = deployment.spec.region
     loop = Loop(session, reporter)
     # A lease that could not be noted is not given back: the next driver must see that it followed a silent one.
-    loop.engine.take_up(deployment.id, taken.lease, taken.ended, dead=taken.dead)
+    try:
+        loop.engine.take_up(deployment.id, taken.lease, taken.ended, dead=taken.dead)
+    except LockedError:
+        raise
+    except BluegreenError as error:
+        say_it_is_left(error, deployment.id, service)
+        raise
     return _driven(loop, session, deployment.id, taken.lease, reporter, until, attendant)
 
 

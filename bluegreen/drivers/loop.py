@@ -12,7 +12,9 @@ from bluegreen.errors import (
     CredentialsError,
     DetachedError,
     HeldError,
+    LockedError,
     PreemptedError,
+    RefusedError,
     StoreUnavailableError,
     ThrottledError,
     UnreachableError,
@@ -73,6 +75,11 @@ class Loop:
         except PreemptedError as error:
             self._say_it_stopped(lease)
             raise self._by_whom(deployment_id, error) from error
+        except (HeldError, LockedError):
+            raise
+        except BluegreenError as error:
+            say_it_is_left(error, deployment_id, lease.service)
+            raise
         except KeyboardInterrupt:
             raise DetachedError(
                 f"detached: deployment {deployment_id} stands where the record says; nothing drives it now",
@@ -179,6 +186,18 @@ class Loop:
             self._session.store.release(lease)
         except (StoreUnavailableError, ThrottledError, UnreachableError):
             return
+
+
+def say_it_is_left(error: BluegreenError, deployment_id: str, service: str) -> None:
+    """Whatever it is called elsewhere, here it came in the middle: nobody was refused before anything changed."""
+    if isinstance(error, RefusedError):
+        error.exit_code = BluegreenError.exit_code
+    error.and_also(
+        f"; deployment {deployment_id} stands where its record says, nobody drives it now, "
+        "and users stay where they are",
+        next_action=f"bluegreen status {service} shows where, bluegreen resume {service} goes on with it, "
+        f"bluegreen rollback {service} goes back",
+    )
 
 
 # Private
