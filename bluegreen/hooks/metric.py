@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from bluegreen.hooks.settings_gates import MetricSettings, OneMetric
 
 _ANSWER = "bluegreen_answer"
+_GROWING = ("Sum", "SampleCount", "Maximum")
+"""Statistics that no later datum of the period can make smaller, where the metric counts something."""
+
 _WITHOUT_ANSWER = ("InternalError", "Forbidden")
 
 
@@ -25,9 +28,10 @@ def metric_gate(settings: MetricSettings, around: Surroundings) -> MeasuredGate:
 
 
 def _newest(settings: MetricSettings, around: Surroundings, watch: Watch) -> float | None:
-    """The newest data point; None where there is none within the window.
+    """The newest data point of a period that has ended; None where there is none within the window.
 
-    A point whose period ended before green had any traffic says nothing about it.
+    A point whose period ended before green had any traffic says nothing about it. One whose period still runs is told,
+    too, and may become anything yet, but for what can only grow: that is too much as soon as it is.
     """
     now = around.clock.now()
     since = max(now - settings.window, (watch.since or 0.0) - settings.period)
@@ -44,10 +48,19 @@ def _newest(settings: MetricSettings, around: Surroundings, watch: Watch) -> flo
     if result.get("StatusCode") in _WITHOUT_ANSWER:
         said = "; ".join(str(each.get("Value", "")) for each in result.get("Messages", []))
         raise HookUnavailableError(f"CloudWatch answered {result['StatusCode']}{': ' if said else ''}{said}")
-    values, stamps = result.get("Values") or [], result.get("Timestamps") or []
-    if not values or (stamps and stamps[0].timestamp() + settings.period <= (watch.since or 0.0)):
-        return None
-    return float(values[0])
+    stamps = result.get("Timestamps") or []
+    for stamp, value in zip(stamps, result.get("Values") or [], strict=True):
+        ends = stamp.timestamp() + settings.period
+        if ends <= (watch.since or 0.0):
+            return None
+        if ends <= now or _is_too_much_already(settings, value):
+            return float(value)
+    return None
+
+
+def _is_too_much_already(settings: MetricSettings, value: float) -> bool:
+    grows = settings.expression is None and all(each.stat in _GROWING for each in settings.metrics.values())
+    return grows and settings.max is not None and value > settings.max
 
 
 def _queries(settings: MetricSettings) -> list[Any]:

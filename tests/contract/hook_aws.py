@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -190,8 +190,15 @@ class FakeCloudWatch:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        result = answer if isinstance(answer, dict) else {"Values": answer}
+        result = answer if isinstance(answer, dict) else {"Values": answer, "Timestamps": _ended(query, len(answer))}
         return {"MetricDataResults": [{"Id": "bluegreen_answer", "StatusCode": "Complete", **result}]}
+
+
+def _ended(query: Mapping[str, Any], number: int) -> list[datetime]:
+    """When the newest periods that have ended began."""
+    asked = query["MetricDataQueries"][-1]
+    period = asked["Period"] if "Period" in asked else asked["MetricStat"]["Period"]
+    return [query["EndTime"] - timedelta(seconds=period * (index + 1)) for index in range(number)]
 
 
 @dataclass

@@ -68,6 +68,31 @@ def test_a_data_point_from_before_green_had_traffic_says_nothing_of_it(ended: fl
 
 
 @pytest.mark.parametrize(
+    ("settings", "running", "ended", "said"),
+    [
+        ({"min": 50}, 3.0, 80.0, ("ok", 80.0)),
+        ({"min": 50}, 80.0, 3.0, ("firing", 3.0)),
+        ({"max": 5}, 6.0, 1.0, ("firing", 6.0)),
+        ({"max": 5}, 1.0, 6.0, ("firing", 6.0)),
+        ({"max": 5, "stat": "Average"}, 9.0, 1.0, ("ok", 1.0)),
+        ({"max": 5, "expression": "errors * 2"}, 9.0, 1.0, ("ok", 1.0)),
+        ({"max": 5}, 1.0, None, ("no_data", None)),
+    ],
+)
+def test_a_period_that_still_runs_says_nothing_but_what_is_too_much_already(
+    settings: dict[str, Any], running: float, ended: float | None, said: tuple[str, float | None]
+) -> None:
+    now = FakeClock().now()
+    values, begins = [running, *([] if ended is None else [ended])], [now - 20, now - 80]
+    stamps = [datetime.fromtimestamp(at, UTC) for at in begins[: len(values)]]
+    stat = settings.pop("stat", "Sum")
+    bounds = {"max": None, **settings}
+    aws = answering({"Values": values, "Timestamps": stamps})
+    reading = gate_of(aws, **bounds, metrics={"errors": {**ERRORS, "stat": stat}}).check(Watch(now - 300))
+    assert (reading.state, reading.numbers.get("value")) == said
+
+
+@pytest.mark.parametrize(
     "answer", [refused("GetMetricData", "Throttling"), {"Values": [1.0], "StatusCode": "InternalError"}]
 )
 def test_an_answer_that_is_none_is_an_error_and_not_ok(answer: Any) -> None:
