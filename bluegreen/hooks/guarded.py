@@ -1,13 +1,20 @@
-"""A plug-in's hook among ours: whatever it raises means that it could not be asked, and never the driver's end."""
+"""A plug-in's hook among ours: whatever it raises means that it could not be asked, and never the driver's end.
+
+It is called in a thread of its own. While a call has not come back the hook is pending, so its timeout holds, and what
+is watched beside it is watched.
+"""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import TypeVar
 
-from bluegreen.errors import BluegreenError, HookUnavailableError
+from bluegreen.errors import BluegreenError, HookLostError, HookUnavailableError
 from bluegreen.hooks.base import Failed, Hook, HookCall, Passed, Pending, Verdict, Verifiable
+from bluegreen.hooks.errands import Errands
 from bluegreen.hooks.words import finite, shortened
 from bluegreen.redact import Redactor
 
@@ -20,13 +27,22 @@ _OUTPUT_SIZE = 16 * 1024
 _LONGEST_PAUSE = 60.0
 
 
+PATIENCE = 1.0
+"""Seconds for which a tick waits until a plug-in's call has come back."""
+
+_STARTS = "plug-in-starts:"
+
+
 class GuardedHook:
     """``title`` names the plug-in in what it could not do."""
 
-    def __init__(self, inner: Hook, title: str, redactor: Redactor) -> None:
+    def __init__(self, inner: Hook, title: str, redactor: Redactor, patience: float = PATIENCE) -> None:
         self._inner = inner
         self._title = title
         self._redactor = redactor
+        self._patience = patience
+        self._errands = Errands("hook-plug-in")
+        self._open: dict[str, Future[Verdict]] = {}
 
     def verify(self, call: HookCall) -> None:
         inner = self._inner
@@ -34,13 +50,38 @@ class GuardedHook:
             self._try(lambda: inner.verify(call))
 
     def start(self, call: HookCall) -> Verdict:
-        return self._verdict(self._try(lambda: self._inner.start(call)))
+        handle = f"{_STARTS}{uuid.uuid4().hex}"
+        self._open[handle] = self._errands.run(lambda: self._inner.start(call))
+        return self._heard(handle)
 
     def poll(self, handle: str) -> Verdict:
-        return self._verdict(self._try(lambda: self._inner.poll(handle)))
+        if handle not in self._open:
+            if handle.startswith(_STARTS):
+                raise HookLostError("the process in which this hook was to start has ended")
+            self._open[handle] = self._errands.run(lambda: self._inner.poll(handle))
+        return self._heard(handle)
 
     def cancel(self, handle: str) -> None:
-        self._try(lambda: self._inner.cancel(handle))
+        """What has not even started is cancelled as soon as it has."""
+        if handle.startswith(_STARTS):
+            starting = self._open.get(handle)
+            if starting is not None:
+                self._errands.run(lambda: self._cancel_started(starting.result()))
+            return
+        cancelled = self._errands.run(lambda: self._inner.cancel(handle))
+        if wait([cancelled], self._patience).done:
+            self._try(cancelled.result)
+
+    # Private
+
+    def _heard(self, handle: str) -> Verdict:
+        if not wait([self._open[handle]], self._patience).done:
+            return Pending(handle, PATIENCE, "the plug-in has not come back yet")
+        return self._verdict(self._try(self._open.pop(handle).result))
+
+    def _cancel_started(self, answer: Verdict) -> None:
+        if isinstance(answer, Pending):
+            self._inner.cancel(answer.handle)
 
     def _try(self, ask: Callable[[], R]) -> R:
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import Future, wait
 from typing import Any
 
 from bluegreen.errors import BluegreenError, HookUnavailableError
 from bluegreen.hooks.base import Gate, Reading, State, Watch
+from bluegreen.hooks.errands import Errands
 from bluegreen.hooks.words import finite, shortened
 from bluegreen.redact import Redactor
 
@@ -15,17 +17,34 @@ LARGEST_MEMORY = 16_384
 """Bytes of JSON. The record is written whole, and kept small."""
 
 
-class GuardedGate:
-    """``title`` names the plug-in in what it could not do."""
+PATIENCE = 5.0
+"""Seconds for which a look waits for a plug-in's gate; the other gates are looked at beside it."""
 
-    def __init__(self, inner: Gate, title: str, redactor: Redactor) -> None:
+
+class GuardedGate:
+    """``title`` names the plug-in in what it could not do. It is called in a thread of its own."""
+
+    def __init__(self, inner: Gate, title: str, redactor: Redactor, patience: float = PATIENCE) -> None:
         self._inner = inner
         self._title = title
         self._redactor = redactor
+        self._patience = patience
+        self._errands = Errands("gate-plug-in")
+        self._last: Future[Reading] | None = None
 
     def check(self, watch: Watch) -> Reading:
+        if self._last is not None and not self._last.done():
+            raise self._broken("its last check has not come back yet")
+        self._last = self._errands.run(lambda: self._inner.check(watch))
+        if not wait([self._last], self._patience).done:
+            raise self._broken(f"its check has not come back within {self._patience:g} s")
+        return self._reading(self._last)
+
+    # Private
+
+    def _reading(self, checked: Future[Reading]) -> Reading:
         try:
-            answer: object = self._inner.check(watch)
+            answer: object = checked.result()
         except HookUnavailableError:
             raise
         except BluegreenError as error:
@@ -42,8 +61,6 @@ class GuardedGate:
         except (TypeError, ValueError) as error:
             raise self._broken(f"its numbers cannot be kept: {error}") from error
         return Reading(answer.state, detail, numbers, self._plain(answer.memory), bool(answer.done), due)
-
-    # Private
 
     def _plain(self, memory: Mapping[str, object]) -> dict[str, Any]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from bluegreen.errors import HookUnavailableError, RefusedError
 from bluegreen.hooks.base import Reading, Watch
 from bluegreen.hooks.guarded_gate import LARGEST_MEMORY, GuardedGate
 from bluegreen.redact import Redactor
+from tests.contract.hook_kit import until
 
 SECRET = "s3cr3t-planted-9f27"
 
@@ -67,3 +69,28 @@ def test_a_reading_comes_through_as_a_record_can_keep_it() -> None:
     told = Reading("ok", f"is 3\nfor {SECRET}", {"value": 3, "bad": float("inf"), "word": "x"}, {"seen": (1, 2)})  # type: ignore[dict-item]
     found = check(lambda: told)
     assert found == Reading("ok", "is 3 for [redacted]", {"value": 3.0}, {"seen": [1, 2]})
+
+
+def test_a_check_that_does_not_come_back_could_not_be_asked_and_is_not_asked_twice_at_once() -> None:
+    back, asked = threading.Event(), []
+
+    def slow() -> Reading:
+        asked.append(1)
+        back.wait(20)
+        return Reading("ok", "fine")
+
+    gate = GuardedGate(Foreign(slow), "gate g: the plug-in x", Redactor(), 0.01)
+    with pytest.raises(HookUnavailableError, match=r"its check has not come back within 0.01 s"):
+        gate.check(Watch())
+    with pytest.raises(HookUnavailableError, match="its last check has not come back yet"):
+        gate.check(Watch())
+    assert len(asked) == 1
+    back.set()
+
+    def answers() -> bool:
+        try:
+            return gate.check(Watch()).state == "ok"
+        except HookUnavailableError:
+            return False
+
+    until(answers)
