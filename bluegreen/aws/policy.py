@@ -6,8 +6,9 @@ Service Authorization Reference; docs/iam.md says which of its facts are unverif
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +16,8 @@ from bluegreen.domain.facts import COMPARISON
 from bluegreen.domain.spec import HookSpec, NotifySpec, RouteSpec, Spec
 
 Statement = dict[str, Any]
+
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 
 class Purpose(StrEnum):
@@ -90,6 +93,14 @@ class _Arns:
     def of(self, service: str, resource: str, region: str | None = None) -> str:
         where = region or self.scope.region or "*"
         return f"arn:{_partition(where)}:{service}:{where}:{self.scope.account or '*'}:{resource}"
+
+    def named(self, service: str, kind: str, name: str) -> str:
+        """``name`` may be an ARN already; one that is not known at all may be one of another account."""
+        if name.startswith("arn:"):
+            return name
+        if name == "*":
+            return replace(self, scope=replace(self.scope, account=None)).of(service, f"{kind}*")
+        return self.of(service, f"{kind}{name}")
 
     def balancer(self, kind: str, name: str) -> str:
         return self.of("elasticloadbalancing", f"{kind}/{name}")
@@ -241,36 +252,50 @@ def _alarms(spec: Spec, arns: _Arns) -> list[Statement]:
 
 def _functions(spec: Spec, arns: _Arns) -> list[Statement]:
     names = _hooked(spec, "lambda", "function")
-    resources = [name if name.startswith("arn:") else arns.of("lambda", f"function:{name}") for name in names]
+    resources = [_function_arn(name, arns) for name in names]
     return [_allow("InvokeHooks", ["lambda:InvokeFunction"], resources)] if resources else []
+
+
+def _function_arn(name: str, arns: _Arns) -> str:
+    """A name, an ARN, or a part of one: ``123456789012:function:NAME`` (lambda API, FunctionName)."""
+    account, separator, rest = name.partition(":function:")
+    if separator and not name.startswith("arn:"):
+        return replace(arns, scope=replace(arns.scope, account=account)).of("lambda", f"function:{rest}")
+    return arns.named("lambda", "function:", name)
 
 
 def _builds(spec: Spec, arns: _Arns) -> list[Statement]:
     """Actions on builds are granted on their project."""
-    projects = [arns.of("codebuild", f"project/{name}") for name in _hooked(spec, "codebuild", "project")]
+    projects = [arns.named("codebuild", "project/", name) for name in _hooked(spec, "codebuild", "project")]
     verbs = ("StartBuild", "StopBuild", "BatchGetBuilds", "ListBuildsForProject")
     return [_allow("RunBuilds", [f"codebuild:{verb}" for verb in verbs], projects)] if projects else []
 
 
 def _executions(spec: Spec, arns: _Arns) -> list[Statement]:
-    machines = _hooked(spec, "stepfunctions", "state_machine")
+    machines = [arns.named("states", "stateMachine:", name) for name in _hooked(spec, "stepfunctions", "state_machine")]
     if not machines:
         return []
-    executions = [f"{machine.replace(':stateMachine:', ':execution:')}:bluegreen-*" for machine in machines]
+    executions = [_execution_arn(machine) for machine in machines]
     return [
         _allow("StartExecutions", ["states:StartExecution"], machines),
         _allow("FollowExecutions", ["states:DescribeExecution", "states:StopExecution"], executions),
     ]
 
 
+def _execution_arn(machine: str) -> str:
+    """Of the executions that a hook starts: their ARN holds the machine's name, but not its version or alias."""
+    place, _, name = machine.partition(":stateMachine:")
+    return f"{place}:execution:{name.partition(':')[0]}:bluegreen-*"
+
+
 def _topics(spec: Spec, arns: _Arns) -> list[Statement]:
-    topics = _named(spec.notify, "sns", "topic")
+    topics = [arns.named("sns", "", name) for name in _named(spec.notify, "sns", "topic")]
     return [_allow("TellTopics", ["sns:Publish"], topics)] if topics else []
 
 
 def _buses(spec: Spec, arns: _Arns) -> list[Statement]:
     names = _named(spec.notify, "eventbridge", "bus", "default")
-    buses = [name if name.startswith("arn:") else arns.of("events", f"event-bus/{name}") for name in names]
+    buses = [arns.named("events", "event-bus/", name) for name in names]
     return [_allow("TellBuses", ["events:PutEvents"], buses)] if buses else []
 
 
@@ -279,9 +304,9 @@ def _hooked(spec: Spec, kind: str, key: str) -> list[str]:
 
 
 def _named(specs: Sequence[HookSpec] | Sequence[NotifySpec], kind: str, key: str, default: str = "") -> list[str]:
-    """What the settings of a kind name; a name with a ``${VAR}`` in it is not known here."""
+    """What the settings of a kind name; what a ``${VAR}`` in it holds is not known here."""
     named = [str(each.settings.get(key, default)) for each in specs if each.kind == kind]
-    return ["*" if "${" in name else name for name in named if name]
+    return [_VARIABLE.sub("*", name) for name in named if name]
 
 
 def _records_read(spec: Spec, arns: _Arns) -> list[Statement]:

@@ -108,6 +108,41 @@ def test_hooks_elsewhere_may_be_run_and_only_those_that_the_configuration_names(
     assert not may(policy(SPEC, Purpose.DEPLOY, SCOPE), "lambda:InvokeFunction", arn("lambda", "function:gate"))
 
 
+def resources(sid: str, **named: Any) -> list[str]:
+    hooks = tuple(HookSpec(HookPoint.TEST, kind, kind, settings) for kind, settings in named.items() if kind != "sns")
+    notify = tuple(NotifySpec(kind, kind, settings) for kind, settings in named.items() if kind == "sns")
+    document = policy(replace(SPEC, hooks=hooks, notify=notify), Purpose.DEPLOY, SCOPE)
+    found = next(statement["Resource"] for statement in document["Statement"] if statement["Sid"] == sid)
+    return [found] if isinstance(found, str) else list(found)
+
+
+def lambda_of(function: str) -> dict[str, Any]:
+    return {"lambda": {"function": function}}
+
+
+@pytest.mark.parametrize(
+    ("sid", "named", "resource"),
+    [
+        ("StartExecutions", {"stepfunctions": {"state_machine": "${MACHINE}"}}, "states:eu-central-1:*:stateMachine:*"),
+        ("FollowExecutions", {"stepfunctions": {"state_machine": "${M}"}}, "states:eu-central-1:*:execution:*:bluegreen-*"),
+        ("FollowExecutions", {"stepfunctions": {"state_machine": f"{MACHINE}:live"}}, None),
+        ("StartExecutions", {"stepfunctions": {"state_machine": MACHINE + "-${STAGE}"}}, MACHINE[8:] + "-*"),
+        ("InvokeHooks", lambda_of("123456789012:function:fn"), "lambda:eu-central-1:123456789012:function:fn"),
+        ("InvokeHooks", lambda_of("fn:live"), "lambda:eu-central-1:111122223333:function:fn:live"),
+        ("InvokeHooks", lambda_of("fn-${STAGE}"), "lambda:eu-central-1:111122223333:function:fn-*"),
+        ("InvokeHooks", lambda_of("${FN}"), "lambda:eu-central-1:*:function:*"),
+        ("RunBuilds", {"codebuild": {"project": "${P}"}}, "codebuild:eu-central-1:*:project/*"),
+        ("RunBuilds", {"codebuild": {"project": "arn:aws:codebuild:eu-central-1:1:p/p"}}, "codebuild:eu-central-1:1:p/p"),
+        ("TellTopics", {"sns": {"topic": "${TOPIC}"}}, "sns:eu-central-1:*:*"),
+    ],
+)  # fmt: skip
+def test_every_resource_that_a_hook_or_notifier_names_is_an_arn(
+    sid: str, named: dict[str, Any], resource: str | None
+) -> None:
+    expected = f"{MACHINE.replace(':stateMachine:', ':execution:')}:bluegreen-*" if resource is None else None
+    assert resources(sid, **named) == [expected or f"arn:aws:{resource}"]
+
+
 def test_only_the_configured_services_may_be_changed() -> None:
     arn = "arn:aws:ecs:eu-central-1:111122223333:service/production/"
     assert may(everything(), "ecs:UpdateService", arn + "orders-2")
