@@ -116,6 +116,9 @@ def resources(sid: str, **named: Any) -> list[str]:
     return [found] if isinstance(found, str) else list(found)
 
 
+STATES, PROJECT = "states:eu-central-1", "codebuild:eu-central-1:1:project/p"
+
+
 def lambda_of(function: str) -> dict[str, Any]:
     return {"lambda": {"function": function}}
 
@@ -123,8 +126,8 @@ def lambda_of(function: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("sid", "named", "resource"),
     [
-        ("StartExecutions", {"stepfunctions": {"state_machine": "${MACHINE}"}}, "states:eu-central-1:*:stateMachine:*"),
-        ("FollowExecutions", {"stepfunctions": {"state_machine": "${M}"}}, "states:eu-central-1:*:execution:*:bluegreen-*"),
+        ("StartExecutions", {"stepfunctions": {"state_machine": "${MACHINE}"}}, f"{STATES}:*:stateMachine:*"),
+        ("FollowExecutions", {"stepfunctions": {"state_machine": "${M}"}}, f"{STATES}:*:execution:*:bluegreen-*"),
         ("FollowExecutions", {"stepfunctions": {"state_machine": f"{MACHINE}:live"}}, None),
         ("StartExecutions", {"stepfunctions": {"state_machine": MACHINE + "-${STAGE}"}}, MACHINE[8:] + "-*"),
         ("InvokeHooks", lambda_of("123456789012:function:fn"), "lambda:eu-central-1:123456789012:function:fn"),
@@ -132,7 +135,7 @@ def lambda_of(function: str) -> dict[str, Any]:
         ("InvokeHooks", lambda_of("fn-${STAGE}"), "lambda:eu-central-1:111122223333:function:fn-*"),
         ("InvokeHooks", lambda_of("${FN}"), "lambda:eu-central-1:*:function:*"),
         ("RunBuilds", {"codebuild": {"project": "${P}"}}, "codebuild:eu-central-1:*:project/*"),
-        ("RunBuilds", {"codebuild": {"project": "arn:aws:codebuild:eu-central-1:1:p/p"}}, "codebuild:eu-central-1:1:p/p"),
+        ("RunBuilds", {"codebuild": {"project": f"arn:aws:{PROJECT}"}}, PROJECT),
         ("TellTopics", {"sns": {"topic": "${TOPIC}"}}, "sns:eu-central-1:*:*"),
     ],
 )  # fmt: skip
