@@ -79,6 +79,7 @@ def _accept_live(work: Work, request: ControlRequest) -> None:
         work.event(Kind.RESUMED, f"resumed by {request.by}: the live state is accepted"),
         routes=routes,
         **_test_route_adopted(work),
+        **_groups_adopted(work),
         **going_on(work.deployment, work.now()),
         **drift.accepted(work, green, blue),
     )
@@ -89,6 +90,14 @@ def _adopt(work: Work, route: Route) -> Route:
     return replace(
         route, shape=live.shape, written=Written(live.split, work.now(), confirmed=True), previous=live.split
     )
+
+
+def _groups_adopted(work: Work) -> dict[str, Any]:
+    """They are compared before the teardown alone."""
+    d = work.deployment
+    if d.phase is not Phase.TEARDOWN or not d.groups:
+        return {}
+    return {"groups": work.world.router.settings((d.blue, d.green))}
 
 
 def _test_route_adopted(work: Work) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from bluegreen.errors import RefusedError
 Action = dict[str, Any]
 """One element of ``Actions`` or ``DefaultActions``, in the API's own words."""
 
+_LONGEST_SHOWN = 400
+
 
 def live_route(actions: Sequence[Action], blue: Slot, green: Slot, *, place: str) -> LiveRoute:
     """What the actions do with traffic. ``place`` names the route in errors.
@@ -71,6 +73,36 @@ def writable(action: Action) -> Action:
     if "AuthenticateOidcConfig" in result:
         result["AuthenticateOidcConfig"]["UseExistingClientSecret"] = True
     return result
+
+
+def besides_weights(actions: str) -> list[Action]:
+    """What of an action list (JSON) no shift writes, in its order; without what differs between reading and writing."""
+    return [_without_weights(action) for action in _in_order(json.loads(actions))]
+
+
+def difference(before: str, now: str) -> str:
+    """Both values of what somebody changed besides the weights, for a person; empty where no part is another one."""
+    then, live = besides_weights(before), besides_weights(now)
+    gone, new = [each for each in then if each not in live], [each for each in live if each not in then]
+    if not gone and not new:
+        return ""
+    return f"now {_shown(new)}, before {_shown(gone)}"
+
+
+def _shown(actions: Sequence[Action]) -> str:
+    text = json.dumps(actions, sort_keys=True, default=str) if actions else "nothing in its place"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _without_weights(action: Action) -> Action:
+    kept = {key: value for key, value in action.items() if key not in ("Order", "TargetGroupArn", "ForwardConfig")}
+    oidc = kept.get("AuthenticateOidcConfig")
+    if isinstance(oidc, dict):
+        kept["AuthenticateOidcConfig"] = {key: v for key, v in oidc.items() if key != "UseExistingClientSecret"}
+    if action.get("Type") == "forward":
+        sticky = (action.get("ForwardConfig") or {}).get("TargetGroupStickinessConfig") or {}
+        kept["StickinessSeconds"] = sticky.get("DurationSeconds") if sticky.get("Enabled") else None
+    return kept
 
 
 def _without_secret(action: Action) -> Action:

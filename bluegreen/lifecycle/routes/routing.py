@@ -27,6 +27,7 @@ from bluegreen.errors import (
 from bluegreen.lifecycle.outcome import Hold, Outcome, Wait
 from bluegreen.lifecycle.routes import late
 from bluegreen.lifecycle.work import Work
+from bluegreen.traffic.actions import difference
 from bluegreen.traffic.base import Inspect, accept
 
 ANSWERED_NO = (AccessDeniedError, CredentialsError, NotFoundError, RefusedError)
@@ -185,16 +186,29 @@ def _judge(d: Deployment, route: Route, live: LiveRoute) -> Hold | None:
         ours = route.written.split if route.written else allowed[0]
         return Hold(
             HoldKind.DRIFT,
-            f"someone else changed the weights of {name}: live is {live.split}, this deployment wrote {ours}",
+            f"someone else changed the weights of {name}: live is {live.split}, this deployment wrote {ours} "
+            f"({_who(route)})",
             ways,
         )
     if route.shape and live.shape != route.shape:
         return Hold(
             HoldKind.DRIFT,
-            f"someone else changed the actions of {name}; the weights are still ours ({live.split})",
+            f"someone else changed the actions of {name}; the weights are still ours ({live.split})"
+            f"{_what(route, live)} ({_who(route)})",
             ways,
         )
     return None
+
+
+def _what(route: Route, live: LiveRoute) -> str:
+    said = difference(route.before, live.actions) if route.before and live.actions else ""
+    return f": {said}" if said else ""
+
+
+def _who(route: Route) -> str:
+    """Elastic Load Balancing keeps no writer; CloudTrail does, some minutes later."""
+    event = "ModifyRule" if route.kind == "rule" else "ModifyListener"
+    return f"who did: aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue={event}"
 
 
 def _possible(route: Route) -> list[Split]:

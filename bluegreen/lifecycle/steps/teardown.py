@@ -6,10 +6,11 @@ from bluegreen.domain.deployment import Deployment, HoldKind, Slot
 from bluegreen.domain.events import Kind
 from bluegreen.domain.spec import HookPoint
 from bluegreen.domain.split import ALL_GREEN
+from bluegreen.errors import AccessDeniedError
 from bluegreen.lifecycle.hooks.hooking import run_hooks
 from bluegreen.lifecycle.outcome import Done, Hold, Outcome, Wait
 from bluegreen.lifecycle.routes import routing
-from bluegreen.lifecycle.undo import scaling
+from bluegreen.lifecycle.undo import reverting, scaling
 from bluegreen.lifecycle.watch.gating import in_time, look_at_gates
 from bluegreen.lifecycle.watch.watching import traffic_suffers
 from bluegreen.lifecycle.work import Work
@@ -76,7 +77,24 @@ def _not_yet(work: Work) -> Outcome | None:
             "give green all weight again (the weights that are live were accepted), then "
             f"bluegreen resume {service} --accept-live; or bluegreen rollback {service}",
         )
-    return None
+    return _groups_changed(work)
+
+
+def _groups_changed(work: Work) -> Hold | None:
+    """Asked once, before blue is given up: nothing of this deployment writes a target group's settings."""
+    try:
+        changed = list(reverting.groups_that_differ(work))
+    except AccessDeniedError:
+        return None
+    if not changed:
+        return None
+    service = work.deployment.service
+    return Hold(
+        HoldKind.DRIFT,
+        f"someone else changed {'; '.join(changed)}",
+        f"take it back, then bluegreen resume {service}; bluegreen resume {service} --accept-live (go on with it); "
+        f"or bluegreen rollback {service}",
+    )
 
 
 def _is_all_on_green(d: Deployment) -> bool:

@@ -10,7 +10,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from bluegreen.domain.deployment import Deployment
 from bluegreen.domain.events import Kind
@@ -19,6 +18,7 @@ from bluegreen.domain.release import KnownGood
 from bluegreen.errors import AwsError, RefusedError
 from bluegreen.lifecycle.undo.scaling import service_range
 from bluegreen.lifecycle.work import Work
+from bluegreen.traffic.actions import besides_weights
 
 
 def say_what_stays(work: Work) -> None:
@@ -27,7 +27,7 @@ def say_what_stays(work: Work) -> None:
     if d.let_go:
         return
     try:
-        found = (*_routes_lost(d), *_groups_that_differ(work), *_routes_that_differ(work), *_slots_that_differ(work))
+        found = (*_routes_lost(d), *groups_that_differ(work), *_routes_that_differ(work), *_slots_that_differ(work))
     except (AwsError, RefusedError) as error:
         found = (*_routes_lost(d), f"what else changed since the deployment began could not be read: {error.message}")
     if found != d.not_reverted:
@@ -62,15 +62,8 @@ def changed_since(entry: KnownGood, group: GroupSettings) -> str | None:
     return _difference(then, group)
 
 
-# Private
-
-
-def _routes_lost(d: Deployment) -> Iterator[str]:
-    for route in d.lost:
-        yield f"{route.name}, which somebody removed during the deployment; its actions were: {route.before}"
-
-
-def _groups_that_differ(work: Work) -> Iterator[str]:
+def groups_that_differ(work: Work) -> Iterator[str]:
+    """Each target group whose settings are not as the deployment found them: both values, and what takes it back."""
     d = work.deployment
     if not d.groups:
         return
@@ -78,6 +71,14 @@ def _groups_that_differ(work: Work) -> Iterator[str]:
     for then in d.groups:
         if then.slot in now and (difference := _difference(then, now[then.slot])):
             yield f"target group {then.slot}: {difference}"
+
+
+# Private
+
+
+def _routes_lost(d: Deployment) -> Iterator[str]:
+    for route in d.lost:
+        yield f"{route.name}, which somebody removed during the deployment; its actions were: {route.before}"
 
 
 def _difference(then: GroupSettings, now: GroupSettings) -> str | None:
@@ -124,10 +125,10 @@ def _routes_that_differ(work: Work) -> Iterator[str]:
         if not route.before:
             continue
         live = work.world.router.read(route, d.blue, d.green).actions
-        if _besides_weights(live) != _besides_weights(route.before):
+        if besides_weights(live) != besides_weights(route.before):
             yield (
                 f"the actions of {route.name} besides the weights, which somebody changed during the deployment; "
-                f"they were: {json.dumps(_besides_weights(route.before), sort_keys=True)}"
+                f"they were: {json.dumps(besides_weights(route.before), sort_keys=True)}"
             )
 
 
@@ -147,19 +148,3 @@ def _slots_that_differ(work: Work) -> Iterator[str]:
             f"aws ecs update-service --cluster {shlex.quote(d.blue.cluster)} --service {shlex.quote(d.blue.service)} "
             f"--task-definition {shlex.quote(d.previous.id)}"
         )
-
-
-def _besides_weights(actions: str) -> list[dict[str, Any]]:
-    ordered = sorted(json.loads(actions), key=lambda action: int(action.get("Order") or 0))
-    return [_without_weights(action) for action in ordered]
-
-
-def _without_weights(action: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in action.items() if key not in ("Order", "TargetGroupArn", "ForwardConfig")}
-    oidc = kept.get("AuthenticateOidcConfig")
-    if isinstance(oidc, dict):
-        kept["AuthenticateOidcConfig"] = {key: v for key, v in oidc.items() if key != "UseExistingClientSecret"}
-    if action.get("Type") == "forward":
-        sticky = (action.get("ForwardConfig") or {}).get("TargetGroupStickinessConfig") or {}
-        kept["StickinessSeconds"] = sticky.get("DurationSeconds") if sticky.get("Enabled") else None
-    return kept
