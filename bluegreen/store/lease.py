@@ -57,11 +57,14 @@ def finish(
 ) -> ServiceState:
     """A release that is there already moves to the front: repeats must not push the others out.
 
-    One that was forced, and proved good, leaves the quarantine.
+    One that was registered again has a new name, and takes the place of what was asked for. One that was forced, and
+    proved good, leaves the quarantine.
     """
     good, bad = state.known_good, state.quarantine
     if known_good is not None:
-        good = (known_good, *(k for k in good if k.release.id != known_good.release.id))[:LEDGER_LENGTH]
+        names = {known_good.release.id, ended.request.task_definition}
+        good = (known_good, *(k for k in good if names.isdisjoint((k.release.id, k.release.task_definition))))
+        good = good[:LEDGER_LENGTH]
         bad = tuple(q for q in bad if not _is_same(q, known_good.release.id, ended.fingerprint))
     if quarantined is not None:
         others = (q for q in bad if not _is_same(q, quarantined.release.id, quarantined.fingerprint))

@@ -19,6 +19,7 @@ from moto import mock_aws
 
 from bluegreen.domain.approval import Decision
 from bluegreen.domain.deployment import Deployment, Phase
+from bluegreen.domain.release import ReleaseRequest
 from bluegreen.domain.service import Control, ControlRequest, Lease, ServiceState
 from bluegreen.errors import LockedError, PreemptedError, RecordError
 from bluegreen.store.base import LEASE_SECONDS, StateStore
@@ -353,6 +354,16 @@ def test_a_quarantined_release_that_is_known_good_after_all_leaves_the_quarantin
     store.finish(forced, lease, known_good=known_good(revision))
     state = store.service("orders")
     assert (state.quarantine, state.known_good) == ((quarantined(2),), (known_good(revision),))
+
+
+def test_a_release_that_was_registered_again_takes_the_place_of_what_was_asked_for(store: StateStore) -> None:
+    lease = store.acquire("orders", ALICE, now=NOW)
+    for number in (1, 2, 3):
+        store.finish(store.begin(a_deployment(f"d-{number}"), lease), lease, known_good=known_good(number))
+    asked = ReleaseRequest(task_definition=known_good(1).release.task_definition)
+    back = replace(store.begin(a_deployment("d-4"), lease), request=asked)
+    store.finish(back, lease, known_good=known_good(4))
+    assert list(store.service("orders").known_good) == [known_good(number) for number in (4, 3, 2)]
 
 
 def test_releases_whose_content_is_not_known_do_not_push_each_other_out_of_the_quarantine(store: StateStore) -> None:

@@ -91,3 +91,21 @@ def test_rollback_without_the_store_of_a_deploy_that_goes_back_to_an_old_revisio
     back = team.run("rollback", "--store", "dynamodb://no-such-table")
     assert back.returncode == 0, back.stdout + back.stderr
     assert team.weights() == {"orders-2": 100}
+
+
+def test_rollback_goes_back_to_a_release_whose_task_definition_was_deregistered(team: Team) -> None:
+    team.deploy()
+    team.deploy("registry.example/orders:3.0.0")
+    ecs = team.sandbox.client("ecs")
+    ecs.deregister_task_definition(taskDefinition="orders:2")
+    back = team.run("rollback", seconds=120)
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert "redeployment of orders:2" in back.stderr.splitlines()[0]
+    assert "it was deregistered" in back.stderr
+    live = ecs.describe_services(cluster="production", services=["orders-2"])["services"][0]["taskDefinition"]
+    definition = ecs.describe_task_definition(taskDefinition=live)["taskDefinition"]
+    assert definition["revision"] == 4
+    assert definition["containerDefinitions"][0]["image"] == GREEN
+    assert team.weights() == {"orders-2": 100}
+    again = team.run("rollback", "--dry-run")
+    assert "redeployment of orders:2" not in again.stdout, "that is what is live, as orders:4"

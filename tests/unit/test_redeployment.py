@@ -66,6 +66,9 @@ def test_a_known_good_release_that_was_deregistered_is_registered_again(stage: S
     assert image_of(stage, "orders-1") == "registry.example/orders:3"
     assert stage.weights() == {"orders-1": 100}
     assert "task definition orders:3: it was deregistered" in told.text()
+    further = plan(stage.session("rollback"), "orders").target
+    assert further is not None
+    assert further.id == "orders:2", "orders:3 is what is live, under a new name"
 
 
 def test_a_deploy_of_a_deregistered_task_definition_says_so_and_registers_it_again(desk: Desk) -> None:
