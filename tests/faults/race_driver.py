@@ -177,12 +177,12 @@ class SharedCompute:
     session: RacingSession
 
     def __getattr__(self, method: str) -> Any:
-        def call(*arguments: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
             if method not in MUTATING:
-                return self.session.ask("compute", method, arguments, 0.0)
+                return self.session.ask("compute", method, arguments, options, 0.0)
             *sent, fence = arguments
             fence()
-            return self.session.write("compute", method, tuple(sent))
+            return self.session.write("compute", method, tuple(sent), options)
 
         return call
 

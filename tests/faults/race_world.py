@@ -118,11 +118,11 @@ class RaceWorld:
             who, f"{route.name.partition(' ')[0]}", signed_at, lambda: self.stage.router.replace(route, actions)
         )
 
-    def _do_compute(self, who: str, method: str, arguments: Any, signed_at: float) -> Any:
+    def _do_compute(self, who: str, method: str, arguments: Any, options: Any, signed_at: float) -> Any:
         call: Callable[..., Any] = getattr(self.stage.compute, method)
         if method not in MUTATING:
-            return self._locked(lambda: call(*arguments))
-        return self._write(who, method, signed_at, lambda: call(*arguments, lambda: None))
+            return self._locked(lambda: call(*arguments, **options))
+        return self._write(who, method, signed_at, lambda: call(*arguments, lambda: None, **options))
 
     def _do_event(self, who: str, kind: str, deployment: str, message: str) -> None:
         with self._lock:
