@@ -14,6 +14,7 @@ from bluegreen.domain.service import Control
 @service_argument
 @click.option("--accept-live", is_flag=True, help="After drift: go on from the live weights.")
 @click.option("--reassert", is_flag=True, help="After drift: write this deployment's weights again.")
+@click.option("--dry-run", is_flag=True, help="Say what it would do now; ask for nothing, drive nothing.")
 @reason_option
 @junit_option
 @click.pass_obj
@@ -23,6 +24,7 @@ def command(
     config: str,
     accept_live: bool,
     reassert: bool,
+    dry_run: bool,
     reason: str | None,
     junit_file: str | None,
 ) -> None:
@@ -32,13 +34,15 @@ def command(
     Where a gate could not tell, this accepts what it showed.
     """
     from bluegreen.cli.driving import drive
-    from bluegreen.cli.steering import tell_asked
+    from bluegreen.cli.steering import tell_asked, tell_what_if
     from bluegreen.drivers import foreground, inquiry
     from bluegreen.drivers.background import attend_in_the_background
 
     wish = _wish(accept_live, reassert)
     session, name = app.session_for("resume", service, config)
-    deployment = inquiry.control(session, name, wish, reason)
+    deployment = inquiry.control(session, name, wish, reason, dry_run=dry_run)
+    if dry_run:
+        return tell_what_if(app, deployment, wish)
     if inquiry.is_driven(session, name):
         if inquiry.is_heard(session, name):
             return tell_asked(app, session, deployment, wish, heard=True)

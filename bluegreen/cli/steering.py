@@ -31,7 +31,7 @@ def ask(
     session, name = app.session_for(wish.value, service, config)
     deployment = control(session, name, wish, reason, dry_run=dry_run)
     if dry_run:
-        return _tell_what_if(app, deployment, wish)
+        return tell_what_if(app, deployment, wish)
     return tell_asked(app, session, deployment, wish, heard=is_driven(session, name) and is_heard(session, name))
 
 
@@ -61,10 +61,8 @@ def tell_asked(app: App, session: Session, d: Deployment, wish: Control, *, hear
     return click.echo(f"next: bluegreen {'resume' if wish is Control.PAUSE else 'status'} {d.service}")
 
 
-# Private
-
-
-def _tell_what_if(app: App, d: Deployment, wish: Control) -> None:
+def tell_what_if(app: App, d: Deployment, wish: Control) -> None:
+    """A dry run's answer."""
     stands = f", held: {d.hold.reason}" if d.hold else f", waiting: {d.waiting.reason}" if d.waiting else ""
     if app.json:
         from bluegreen.cli.terminal import show_json
@@ -73,4 +71,12 @@ def _tell_what_if(app: App, d: Deployment, wish: Control) -> None:
         return show_json({"service": d.service, **what, "dry_run": True})
     click.echo(f"{d.service}: deployment {d.id} (in phase {d.phase}{stands}) {_EFFECT[wish]}")
     click.echo("  Dry run: nothing was changed.")
-    return click.echo(f"  to do it    bluegreen {wish.value} {d.service}")
+    return click.echo(f"  to do it    {_typed(wish, d.service)}")
+
+
+# Private
+
+
+def _typed(wish: Control, service: str) -> str:
+    options = {Control.ACCEPT_LIVE: " --accept-live", Control.REASSERT: " --reassert"}
+    return f"bluegreen {'resume' if wish in options else wish.value} {service}{options.get(wish, '')}"

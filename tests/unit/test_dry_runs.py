@@ -127,6 +127,20 @@ def test_a_wish_says_what_it_would_do_and_is_not_left(desk: Desk, command: str, 
     assert (told["dry_run"], told["asked"], told["phase"]) == (True, command, "bake")
 
 
+@pytest.mark.parametrize(
+    ("option", "effect"),
+    [
+        ([], "goes on"),
+        (["--accept-live"], "goes on from the live weights"),
+        (["--reassert"], "writes its weights again"),
+    ],
+)
+def test_resume_says_what_it_would_do_and_drives_nothing(desk: Desk, option: list[str], effect: str) -> None:
+    text = said(desk, "resume", "orders", *option, "--dry-run")
+    assert effect in text
+    assert text.endswith(" ".join(["to do it bluegreen resume orders", *option]))
+
+
 def test_promote_of_a_deployment_that_is_rolled_back_is_refused_in_a_dry_run_too(desk: Desk) -> None:
     desk.type("rollback", "orders")
     assert desk.stage.phase() is Phase.ROLLBACK
