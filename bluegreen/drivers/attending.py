@@ -103,7 +103,8 @@ class _Attendant:
         return f"green {d.green.name} had no healthy target while the deployment was held: {reason}"
 
     def _has_traffic(self, d: Deployment) -> bool:
-        if d.phase not in (Phase.SHIFT, Phase.BAKE):
+        """Before the shift nobody but somebody else can have sent any there: the hold is for that then."""
+        if d.phase not in (Phase.LAUNCH, Phase.TEST, Phase.SHIFT, Phase.BAKE):
             return False
         return any(self._session.router.read(route, d.blue, d.green).split.green for route in d.routes)
 

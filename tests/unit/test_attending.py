@@ -11,13 +11,14 @@ import pytest
 from bluegreen.domain.deployment import Deployment, Phase
 from bluegreen.domain.events import Kind
 from bluegreen.domain.service import Control
-from bluegreen.domain.spec import Consequence, Deadlines, GateSpec
+from bluegreen.domain.spec import Consequence, Deadlines, GateSpec, HookPoint, HookSpec
 from bluegreen.drivers.attending import LOOK_EVERY, attend
 from bluegreen.drivers.foreground import deploy, resume
 from bluegreen.drivers.inquiry import control
 from bluegreen.drivers.rollback import rollback
 from bluegreen.errors import HeldError, HookUnavailableError, RefusedError, StoreUnavailableError, UnreachableError
 from bluegreen.hooks.base import Reading
+from tests.faults.foreign import BEFORE_TRAFFIC, SlowHook
 from tests.stage import NEW, SPEC, ScriptedGate, Stage
 
 HOUR = 3600.0
@@ -109,6 +110,29 @@ def test_a_green_that_dies_while_it_is_held_is_rolled_back_at_once() -> None:
     assert ended.rollback.reason.startswith("green orders-2 had no healthy target while the deployment was held")
     assert ended.rollback.requested_at - began < 10 * LOOK_EVERY
     assert stage.weights() == {"orders-1": 100}
+
+
+@pytest.mark.parametrize("point", BEFORE_TRAFFIC)
+def test_a_green_that_dies_under_traffic_that_someone_else_gave_it_before_the_shift_is_rolled_back(
+    point: HookPoint,
+) -> None:
+    stage = Stage(replace(SPEC, hooks=(HookSpec(point, "smoke", "scripted"),)))
+    stage.hooks["smoke"] = SlowHook([], stage=stage)
+
+    def on_call(when: str, name: str) -> None:
+        if when == "after" and stage.phase() and stage.latest().hooks:
+            stage.on_call = lambda when, name: None
+            weights = {stage.one.target_group_arn: 50, stage.two.target_group_arn: 50}
+            stage.router.set_weights(next(iter(stage.router.routes)), weights)
+
+    stage.on_call = on_call
+    with pytest.raises(HeldError):
+        deploy(stage.session(), stage.spec, NEW, stage.recorder)
+    stage.compute.mark(stage.two, "unhealthy")
+    ended = attended(stage)
+    assert ended.phase is Phase.ROLLED_BACK
+    assert ended.rollback is not None
+    assert "no healthy target while the deployment was held" in ended.rollback.reason
 
 
 def test_a_gate_that_fires_while_it_is_held_puts_blue_back_before_anybody_decides() -> None:
