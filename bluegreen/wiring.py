@@ -136,7 +136,9 @@ class Session:
         except ValueError:
             seconds = 0.0
         if not 1.0 <= seconds <= LEASE_SECONDS:
-            raise UsageError(f"BLUEGREEN_LEASE_SECONDS={text} is not a number from 1 to {LEASE_SECONDS:g}")
+            raise UsageError(
+                f"BLUEGREEN_LEASE_SECONDS={text} is not a number from 1 to {LEASE_SECONDS:g}", hint="unset it"
+            )
         return seconds
 
     @property

@@ -54,7 +54,10 @@ def parse_images(images: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--image {text} is not [CONTAINER=]URI", hint="--image app=registry/orders:v2")
         if container in found:
             which = f"container {container}" if container else "the only essential container"
-            raise UsageError(f"--image names {which} twice: {found[container]} and {image}")
+            raise UsageError(
+                f"--image names {which} twice: {found[container]} and {image}",
+                hint="--image CONTAINER=URI, once for each container",
+            )
         found[container] = image
     return found
 
@@ -85,7 +88,10 @@ def _from_options(asked: Asked) -> ReleaseRequest:
 
 def _refuse_two_bases(asked: Asked) -> None:
     if asked.image_detail and not asked.taskdef:
-        raise UsageError("--image-detail needs --taskdef FILE, whose placeholder it fills")
+        raise UsageError(
+            "--image-detail needs --taskdef FILE, whose placeholder it fills",
+            hint="--taskdef taskdef.json --image-detail imageDetail.json",
+        )
     bases = {
         "--task-definition": asked.task_definition,
         "--image-definitions": asked.image_definitions,
@@ -93,7 +99,7 @@ def _refuse_two_bases(asked: Asked) -> None:
     }
     given = [name for name, value in bases.items() if value]
     if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} each say what to deploy; give one of them")
+        raise UsageError(f"{' and '.join(given)} each say what to deploy", hint=f"give {' or '.join(given)} alone")
 
 
 def _from_details(asked: Asked) -> ReleaseRequest:

@@ -137,7 +137,10 @@ def report(app: App, service: str | None, config: str, deployment: str | None, f
     if deployment is None:
         newest = session.store.history(name, 1)
         if not newest:
-            raise RefusedError(f"no deployment of {name} is on record in {session.store_url}")
+            raise RefusedError(
+                f"no deployment of {name} is on record in {session.store_url}",
+                hint="is it the right store? --store URL",
+            )
         found = newest[0]
     else:
         found = session.store.load(deployment)

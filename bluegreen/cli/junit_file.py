@@ -38,7 +38,10 @@ class JunitFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.open("ab").close()
         except OSError as error:
-            raise UsageError(f"--junit {file} cannot be written: {error.strerror}") from error
+            raise UsageError(
+                f"--junit {file} cannot be written: {error.strerror}",
+                hint="name a file in a folder that may be written",
+            ) from error
 
     def write(self, seen: Deployment | None, error: BluegreenError | None) -> None:
         """``seen``: the deployment as this process knew it last. What cannot be written changes no exit code."""

@@ -26,7 +26,9 @@ def find_hook(spec: Spec, name: str, point: str | None = None) -> HookSpec:
         points = " or ".join(hook.point.value for hook in named)
         raise UsageError(f"there are {len(named)} hooks {name}", hint=f"--point {points}")
     if named[0].kind == APPROVAL:
-        raise RefusedError(f"{name} asks a person within a deployment: there is nothing to try")
+        raise RefusedError(
+            f"{name} asks a person within a deployment: there is nothing to try", hint="name another hook"
+        )
     return named[0]
 
 
