@@ -7,6 +7,7 @@ a half of blue's, each by the minute, two of three (docs/canary-verdicts.md). Or
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -106,9 +107,9 @@ def test_a_worse_release_is_turned_back_by_the_verdict_before_the_alarm_would_ha
         ended.rollback.requested_at
     )
     assert fired_later, "the alarm had fired already"
-    worst = _worst_minute(team, seen)
-    record_property("the alarm's value in its worst minute", f"{worst:.3g}, threshold {seen['Threshold']}")
-    assert worst > seen["Threshold"], "a second such minute would have fired it: it looks at the right numbers"
+    worst = _worst_moment(team, seen)
+    record_property("the alarm's value in its worst ten seconds", f"{worst:.3g}, threshold {seen['Threshold']}")
+    assert worst > seen["Threshold"], "minutes like that would have fired it: it looks at the right numbers"
     assert team.weights() == {"orders-1": 100}
     assert "gate versus fired" in done.stdout + done.stderr
 
@@ -204,19 +205,21 @@ def _state(team: Team, alarm: str) -> dict[str, Any]:
     return found
 
 
-def _worst_minute(team: Team, alarm: dict[str, Any]) -> float:
-    """What the alarm compares with its threshold, as CloudWatch answers it for the last minutes."""
+def _worst_moment(team: Team, alarm: dict[str, Any]) -> float:
+    """What the alarm compares with its threshold, over ten seconds: a minute may hold another test's release."""
     single = {
         "Id": "value",
         "MetricStat": {
             "Metric": {key: alarm.get(key) for key in ("Namespace", "MetricName", "Dimensions")},
-            "Period": 60,
             "Stat": alarm.get("ExtendedStatistic"),
         },
     }
+    queries = copy.deepcopy(alarm.get("Metrics") or [single])
+    for query in queries:
+        query.get("MetricStat", {})["Period"] = 10
     now = CLOCK.now()
     answer = team.sandbox.client("cloudwatch").get_metric_data(
-        MetricDataQueries=alarm.get("Metrics") or [single], StartTime=now - 300, EndTime=now + 60
+        MetricDataQueries=queries, StartTime=now - 300, EndTime=now + 60
     )
     return max(float(value) for each in answer["MetricDataResults"] for value in each["Values"])
 

@@ -37,11 +37,6 @@ def _processes(subnet: str) -> list[psutil.Process]:
     return [process for process in found if process.pid != os.getpid()]
 
 
-def _is_ready(root: Path) -> bool:
-    found = client.find("default", root)
-    return found is not None and found.is_ready
-
-
 def _subnet(status: dict[str, Any]) -> str:
     return ".".join(status["endpoint"].removeprefix("http://").split(".")[:2]) + "."
 
@@ -113,12 +108,17 @@ def test_two_sandboxes_run_side_by_side(cli: Cli, tmp_path: Path, sandbox: Runni
 def test_foreground_ends_with_ctrl_c_and_leaves_nothing(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "bluegreen.cli.sandbox", "up", "--foreground", "-o", "json"]
     words += ["--parameter", "DesiredCount=1"]
-    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        wait_for(lambda: _is_ready(tmp_path) or process.poll() is not None, seconds=40)
+    said = tmp_path / "said.json"
+    with (
+        said.open("wb") as output,
+        subprocess.Popen(words, cwd=tmp_path, stdout=output, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        # What it says is the last it does before it stays: the sandbox is ready a moment earlier.
+        wait_for(lambda: said.read_bytes().endswith(b"}\n") or process.poll() is not None, seconds=40)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=20)
     assert process.returncode == 0, err
-    assert json.loads(out)["listeners"]
+    assert json.loads(said.read_text())["listeners"]
     assert not folder_of("default", tmp_path).exists()
 
 
