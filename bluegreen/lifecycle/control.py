@@ -10,7 +10,6 @@ from bluegreen.domain.deployment import HoldKind, Phase, Route, Written
 from bluegreen.domain.events import Kind
 from bluegreen.domain.service import Control, ControlRequest
 from bluegreen.domain.split import Split
-from bluegreen.lifecycle.hooks.hook_time import going_on
 from bluegreen.lifecycle.routes import routing
 from bluegreen.lifecycle.watch import drift
 from bluegreen.lifecycle.work import Work
@@ -58,14 +57,14 @@ def _apply(work: Work, request: ControlRequest) -> None:
 
 def _resume(work: Work, request: ControlRequest) -> None:
     if work.deployment.paused or work.deployment.hold:
-        changes = going_on(work.deployment, work.now())
+        changes = _going_on(work)
         work.record(work.event(Kind.RESUMED, f"resumed by {request.by}"), paused=False, **changes)
 
 
 def _unless_broken(work: Work) -> dict[str, Any]:
     hold = work.deployment.hold
     decided = hold is not None and hold.kind in (HoldKind.PAUSE, HoldKind.INCONCLUSIVE)
-    return going_on(work.deployment, work.now()) if decided else {}
+    return _going_on(work) if decided else {}
 
 
 def _accept_live(work: Work, request: ControlRequest) -> None:
@@ -80,7 +79,7 @@ def _accept_live(work: Work, request: ControlRequest) -> None:
         routes=routes,
         **_test_route_adopted(work),
         **_groups_adopted(work),
-        **going_on(work.deployment, work.now()),
+        **_going_on(work),
         **drift.accepted(work, green, blue),
     )
 
@@ -124,7 +123,7 @@ def _reassert(work: Work, request: ControlRequest) -> None:
         work.event(Kind.RESUMED, f"resumed by {request.by}: what this deployment set is set again"),
         routes=routes,
         **_test_route_adopted(work),
-        **going_on(work.deployment, work.now()),
+        **_going_on(work),
     )
 
 
@@ -159,3 +158,10 @@ def _announce_again(work: Work) -> None:
             for route in work.deployment.routes
         )
     )
+
+
+def _going_on(work: Work) -> dict[str, Any]:
+    # Imported now: a rollback that nobody held needs nothing of the hooks, and is timed.
+    from bluegreen.lifecycle.hooks.hook_time import going_on
+
+    return going_on(work.deployment, work.now())
