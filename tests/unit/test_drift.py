@@ -8,22 +8,17 @@ from typing import Any
 
 import pytest
 
-from bluegreen.domain.deployment import Deployment, HoldKind, Phase
+from bluegreen.domain.deployment import Phase
 from bluegreen.domain.events import Kind
 from bluegreen.domain.service import Control
-from bluegreen.drivers.foreground import deploy, resume
-from bluegreen.drivers.inquiry import control
 from bluegreen.drivers.rollback import rollback
 from bluegreen.errors import HeldError
 from bluegreen.traffic.actions import weights_of
 from tests.stage import NEW, SPEC, Recorder, Stage
+from tests.unit.drift_kit import decide, held, run
 
 OLD = "arn:aws:ecs:fake:task-definition/orders:1"
 WATCHED = (Phase.SHIFT, Phase.BAKE)
-
-
-def run(stage: Stage) -> Deployment:
-    return deploy(stage.session(), stage.spec, NEW, stage.recorder)
 
 
 def when_in(stage: Stage, phase: Phase, act: Callable[[], object]) -> None:
@@ -40,20 +35,6 @@ def when_in(stage: Stage, phase: Phase, act: Callable[[], object]) -> None:
 def has_traffic(stage: Stage) -> bool:
     """The production route was written by the shift."""
     return "orders-2" in stage.weights()
-
-
-def held(stage: Stage) -> HeldError:
-    with pytest.raises(HeldError) as caught:
-        run(stage)
-    hold = stage.latest().hold
-    assert hold is not None
-    assert hold.kind is HoldKind.DRIFT
-    return caught.value
-
-
-def decide(stage: Stage, wish: Control) -> Deployment:
-    control(stage.session("resume"), "orders", wish)
-    return resume(stage.session("resume"), "orders", stage.recorder)
 
 
 def change(stage: Stage, slot: str, **edit: Any) -> None:

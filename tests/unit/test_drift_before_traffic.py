@@ -7,16 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from bluegreen.domain.deployment import Deployment, HoldKind, Phase
+from bluegreen.domain.deployment import Phase
 from bluegreen.domain.health import Failure
 from bluegreen.domain.service import Control
 from bluegreen.domain.spec import HookPoint, HookSpec
-from bluegreen.drivers.foreground import deploy, resume
-from bluegreen.drivers.inquiry import control
-from bluegreen.errors import HeldError
+from bluegreen.drivers.foreground import resume
 from bluegreen.hooks.base import Failed, Passed, Pending, Verdict
 from tests.faults.foreign import BEFORE_TRAFFIC, TICK, SlowHook
-from tests.stage import NEW, SPEC, Recorder, Stage
+from tests.stage import SPEC, Recorder, Stage
+from tests.unit.drift_kit import decide, held, run
 
 OLD = "arn:aws:ecs:fake:task-definition/orders:1"
 
@@ -25,10 +24,6 @@ def staged(point: HookPoint) -> Stage:
     stage = Stage(replace(SPEC, hooks=(HookSpec(point, "smoke", "scripted", timeout=3000),)))
     stage.hooks["smoke"] = SlowHook([], stage=stage)
     return stage
-
-
-def run(stage: Stage) -> Deployment:
-    return deploy(stage.session(), stage.spec, NEW, stage.recorder)
 
 
 def once_the_hook_runs(stage: Stage, act: Callable[[], object]) -> list[float]:
@@ -50,24 +45,10 @@ def set_weights(stage: Stage, route: int, one: int, two: int) -> None:
     stage.router.set_weights(arn, {stage.one.target_group_arn: one, stage.two.target_group_arn: two})
 
 
-def held(stage: Stage) -> HeldError:
-    with pytest.raises(HeldError) as caught:
-        run(stage)
-    hold = stage.latest().hold
-    assert hold is not None
-    assert hold.kind is HoldKind.DRIFT
-    return caught.value
-
-
 def held_at(stage: Stage) -> float:
     hold = stage.latest().hold
     assert hold is not None
     return hold.since
-
-
-def decide(stage: Stage, wish: Control) -> Deployment:
-    control(stage.session("resume"), "orders", wish)
-    return resume(stage.session("resume"), "orders", stage.recorder)
 
 
 @pytest.mark.parametrize("point", BEFORE_TRAFFIC)

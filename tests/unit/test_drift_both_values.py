@@ -7,18 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from bluegreen.domain.deployment import Deployment, HoldKind, Phase
+from bluegreen.domain.deployment import Phase
 from bluegreen.domain.service import Control
-from bluegreen.drivers.foreground import deploy, resume
-from bluegreen.drivers.inquiry import control
 from bluegreen.errors import AccessDeniedError, HeldError
 from bluegreen.traffic.actions import besides_weights, difference
-from tests.stage import NEW, Stage
+from tests.stage import Stage
+from tests.unit.drift_kit import decide, held, run
 from tests.unit.test_reverting import ATTRIBUTES, CHECK, COGNITO, furnished
-
-
-def run(stage: Stage) -> Deployment:
-    return deploy(stage.session(), stage.spec, NEW, stage.recorder)
 
 
 def once_on_green(stage: Stage, act: Callable[[], object]) -> None:
@@ -28,20 +23,6 @@ def once_on_green(stage: Stage, act: Callable[[], object]) -> None:
             act()
 
     stage.on_call = on_call
-
-
-def held(stage: Stage) -> HeldError:
-    with pytest.raises(HeldError) as caught:
-        run(stage)
-    hold = stage.latest().hold
-    assert hold is not None
-    assert hold.kind is HoldKind.DRIFT
-    return caught.value
-
-
-def decide(stage: Stage, wish: Control) -> Deployment:
-    control(stage.session("resume"), "orders", wish)
-    return resume(stage.session("resume"), "orders", stage.recorder)
 
 
 def spoil(stage: Stage) -> None:
