@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from bluegreen.config.entries import HookEntry
 from bluegreen.config.kinds import TOGETHER, Entries, Kinds, entry_lists, kind_of, notify_list
-from bluegreen.config.model import Configuration, DeadlinesSection, HookEntry, Route, Rule, TestRoute
+from bluegreen.config.model import Configuration, DeadlinesSection, Route, Rule, TestRoute
 from bluegreen.config.problems import Path, Problem
 from bluegreen.config.source import Node, find
 from bluegreen.config.values import seconds_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ValidationError
 
+from bluegreen.config.entries import GateEntry, HookEntry, NotifyEntry
 from bluegreen.config.explain import explain, key_place
-from bluegreen.config.model import GateEntry, HookEntry, NotifyEntry
 from bluegreen.config.problems import Path, Problem, nearest
 from bluegreen.config.source import Items, Node, find
 from bluegreen.domain.spec import HookPoint

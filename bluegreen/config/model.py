@@ -1,15 +1,16 @@
 """The configuration as pydantic models: the shape, the defaults and the description of every key.
 
-The JSON Schema, the reference and ``docs/configuration.md`` are made from or checked against this file. Defaults are
-those of ``domain.spec``. What stands behind a hook's or gate's kind is the kind's own (see ``kinds``).
+The JSON Schema, the reference and ``docs/configuration.md`` are made from or checked against it. Defaults are those
+of ``domain.spec``. Hooks, gates and notifiers are in ``entries``; what stands behind a kind is its own (``kinds``).
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from bluegreen.config.entries import GateEntry, HooksSection, NotifyEntry
 from bluegreen.config.shift import ALL_AT_ONCE, Shift, word_or_mapping
 from bluegreen.config.values import (
     Line,
@@ -23,10 +24,9 @@ from bluegreen.config.values import (
     said,
     whole,
 )
-from bluegreen.domain.spec import AlreadyFiring, Consequence, Deadlines, HealthSpec, NotifySpec, Spec, Undecided
+from bluegreen.domain.spec import Deadlines, HealthSpec, Spec
 
 _HEALTH, _DEADLINES = HealthSpec(), Deadlines()
-_NOTIFY = NotifySpec("", "")
 _TOP: dict[str, Any] = {name: field.default for name, field in Spec.__dataclass_fields__.items()}
 _AWS_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?"
 _ECS_NAME = r"[A-Za-z0-9_-]{1,255}"
@@ -54,7 +54,6 @@ BaseUrl = Annotated[
 Uri = Annotated[str, *matching(r"[^\s]{1,1000}", "an image's URI without spaces, as in registry/orders:1.2")]
 HeaderName = Annotated[str, *matching(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "a header's name")]
 ContainerName = Annotated[str, *matching(r"[A-Za-z0-9_-]{1,255}", "a container's name: letters, digits, - and _")]
-EntryName = Annotated[str, *matching(r"[^\s:/]{1,64}", "a name of at most 64 characters without spaces, : or /")]
 
 
 class Slot(Part):
@@ -195,110 +194,6 @@ class DeadlinesSection(Part):
     on_hold: Literal["rollback", "hold"] = Field(
         default=_DEADLINES.on_hold.value,
         description="What follows when nobody answers, or a gate fires meanwhile; a teardown or a rollback holds on.",
-    )
-
-
-class HookEntry(Part):
-    """One key is the kind (a built-in one or a plug-in's) with its settings, the others are these. Or parallel."""
-
-    model_config = ConfigDict(extra="allow")
-
-    name: EntryName | None = Field(
-        default=None, description="What it is called in reports. Default: the kind, then kind-2."
-    )
-    timeout: PositiveTime = Field(
-        default=300.0, description="The longest one attempt may take; an approval without one waits for a day."
-    )
-    retries: Annotated[int, *whole(0, 100)] = Field(default=0, description="How often it is asked again when it fails.")
-    backoff: Time = Field(default=2.0, description="The wait before the first retry; it doubles with each.")
-    unavailable: Literal["rollback", "hold"] = Field(
-        default=Consequence.ROLL_BACK.value, description="What follows when it could not be asked (broken, not no)."
-    )
-    dry_run: bool = Field(
-        default=False, description="Run and reported, but it decides nothing and uses up no deadline."
-    )
-    on: Annotated[list[Literal["deploy", "rollback"]], Field(min_length=1)] = Field(
-        default=["deploy"],
-        description="When it runs: on the way forward, or after a rollback has put traffic on blue, or both.",
-    )
-    parallel: list[HookEntry] | None = Field(
-        default=None,
-        description="In place of a kind: hooks that run at the same time; the first no cancels the others.",
-    )
-
-
-class GateEntry(Part):
-    """One key is the kind (a built-in one or a plug-in's) with its settings; the others are these."""
-
-    model_config = ConfigDict(extra="allow")
-
-    name: EntryName | None = Field(
-        default=None, description="What it is called in reports. Default: the kind, then kind-2."
-    )
-    already_firing: Literal["refuse", "ignore"] = Field(
-        default=AlreadyFiring.REFUSE.value, description="What to do when it is firing before anything was changed."
-    )
-    inconclusive: Literal["hold", "go_on", "rollback"] = Field(
-        default=Undecided.HOLD.value,
-        description="What follows when it cannot tell: hold for a person, go on, or roll back.",
-    )
-
-
-MomentWord = Literal["started", "asked", "held", "rolling_back", "safe", "succeeded", "rolled_back"]
-
-
-class NotifyEntry(Part):
-    """One key is the kind with its settings (command, webhook, sns, eventbridge); the others are these."""
-
-    model_config = ConfigDict(extra="allow")
-
-    name: EntryName | None = Field(
-        default=None, description="What it is called in warnings. Default: the kind, then kind-2."
-    )
-    on: Annotated[list[MomentWord], Field(min_length=1)] = Field(
-        default=[moment.value for moment in _NOTIFY.on], description="Of which moments it is told."
-    )
-    timeout: PositiveTime = Field(default=_NOTIFY.timeout, description="The longest one attempt may take.")
-
-
-Hooks = list[HookEntry]
-
-
-class HookTimeouts(Part):
-    """The longest all hooks of a point may take together; what asks a person, or is a dry run, does not count."""
-
-    before_launch: PositiveTime | None = Field(default=None, description="At before_launch.")
-    after_launch: PositiveTime | None = Field(default=None, description="At after_launch.")
-    test: PositiveTime | None = Field(default=None, description="At test.")
-    before_shift: PositiveTime | None = Field(default=None, description="At before_shift.")
-    after_step: PositiveTime | None = Field(default=None, description="At each step.")
-    after_shift: PositiveTime | None = Field(default=None, description="At after_shift.")
-    bake: PositiveTime | None = Field(default=None, description="At bake.")
-    before_teardown: PositiveTime | None = Field(default=None, description="At before_teardown.")
-    on_rollback: PositiveTime | None = Field(default=None, description="At on_rollback.")
-    on_success: PositiveTime | None = Field(default=None, description="At on_success.")
-
-
-class HooksSection(Part):
-    """Tests and actions at the points of a deployment, run in their order."""
-
-    before_launch: Hooks = Field(default_factory=list, description="Before green is launched.")
-    after_launch: Hooks = Field(default_factory=list, description="Green is healthy, without any traffic.")
-    test: Hooks = Field(default_factory=list, description="The test route leads to green: the place for tests.")
-    before_shift: Hooks = Field(default_factory=list, description="Before the first user's request reaches green.")
-    after_step: Hooks = Field(default_factory=list, description="After every step of the shift.")
-    after_shift: Hooks = Field(default_factory=list, description="Green has all traffic.")
-    bake: Hooks = Field(default_factory=list, description="During the bake.")
-    before_teardown: Hooks = Field(
-        default_factory=list, description="The bake is over, blue is still warm: the last chance to say no."
-    )
-    on_rollback: Hooks = Field(default_factory=list, description="After traffic is back on blue.")
-    on_success: Hooks = Field(default_factory=list, description="After blue was scaled in.")
-    timeouts: HookTimeouts = Field(
-        default_factory=HookTimeouts, description="The longest all hooks of a point may take together."
-    )
-    on_timeout: Literal["rollback", "hold"] = Field(
-        default=Consequence.ROLL_BACK.value, description="What follows then: roll back, or hold for a person."
     )
 
 

@@ -16,12 +16,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bluegreen.clock import Clock, SystemClock
 from bluegreen.errors import BluegreenError
 from bluegreen.sandbox.base import Balancer, Nursery, Scheduler, Settings
 from bluegreen.sandbox.place import STATE, bind, held
+
+if TYPE_CHECKING:
+    from bluegreen.sandbox.api.gateway import Gateway
 
 _API_THREADS = 48
 _OPEN_SECONDS = 10.0
@@ -176,6 +179,13 @@ def _open_api(
 ) -> None:
     from waitress.server import create_server
 
+    gateway = _gateway(world, order, nursery, clock, end)
+    server = create_server(gateway, sockets=[listening], threads=_API_THREADS, ident=None, asyncore_use_poll=True)
+    threading.Thread(target=server.run, name="api", daemon=True).start()
+    cleanup.callback(server.close)
+
+
+def _gateway(world: _World, order: Order, nursery: Nursery, clock: Clock, end: Callable[[], None]) -> Gateway:
     from bluegreen.sandbox.api.authorize import Policies
     from bluegreen.sandbox.api.calls import CallLog
     from bluegreen.sandbox.api.control import Control
@@ -209,9 +219,7 @@ def _open_api(
         functions=LambdaFunctions(world.settings, nursery, clock),
     )
     control.reset = gateway.forget
-    server = create_server(gateway, sockets=[listening], threads=_API_THREADS, ident=None, asyncore_use_poll=True)
-    threading.Thread(target=server.run, name="api", daemon=True).start()
-    cleanup.callback(server.close)
+    return gateway
 
 
 def _furnish(world: _World, order: Order, clock: Clock, progress: Progress) -> None:
